@@ -1,0 +1,129 @@
+//! What is known about services, as data: rule files, loaded, compiled and proved.
+//!
+//! Rust knows here how a rule file is read, never anything of a single service.
+
+pub mod check;
+pub mod checksum;
+pub mod compile;
+pub mod decode;
+pub mod file;
+mod keywords;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+
+pub use compile::{Context as NearWords, Rule, Service};
+
+use crate::finding::{RuleCard, RuleId};
+
+include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
+
+/// Largest rule file that is read, in bytes.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// All services in use, with their rules.
+#[derive(Clone, Debug)]
+pub struct RuleSet {
+    /// Services by file name.
+    pub services: Vec<Arc<Service>>,
+    /// Their rules, in the order of the files.
+    pub rules: Vec<Arc<Rule>>,
+}
+
+impl RuleSet {
+    /// The rule files that were built in.
+    pub fn bundled() -> Result<Self> {
+        let mut set = Self {
+            services: Vec::new(),
+            rules: Vec::new(),
+        };
+        for (name, text) in BUNDLED {
+            set.add(name, &format!("rules/{name}.toml (built in)"), text)?;
+        }
+        Ok(set)
+    }
+
+    /// Adds a rule file, or every `*.toml` of a folder; a service of the same name is replaced.
+    pub fn load(&mut self, path: &Path) -> Result<()> {
+        let shown = path.display();
+        let data = std::fs::metadata(path).with_context(|| format!("cannot read rules from {shown}"))?;
+        if !data.is_dir() {
+            return self.load_file(path);
+        }
+        let mut files: Vec<_> = std::fs::read_dir(path)
+            .with_context(|| format!("cannot read rules from {shown}"))?
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<std::io::Result<_>>()
+            .with_context(|| format!("cannot read rules from {shown}"))?;
+        files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+        files.sort();
+        if files.is_empty() {
+            bail!("{shown} holds no rule file (*.toml)");
+        }
+        files.iter().try_for_each(|file| self.load_file(file))
+    }
+
+    fn load_file(&mut self, path: &Path) -> Result<()> {
+        let shown = path.display().to_string();
+        let size = std::fs::metadata(path)
+            .with_context(|| format!("cannot read {shown}"))?
+            .len();
+        if size > LARGEST_FILE {
+            bail!("{shown} has {size} bytes; a rule file may have {LARGEST_FILE}");
+        }
+        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
+        let name = path
+            .file_stem()
+            .and_then(|stem| stem.to_str())
+            .unwrap_or_default();
+        self.add(name, &shown, &text)
+    }
+
+    /// Adds the rule file `text`; `name` becomes the service's name and `shown` is how errors call the file.
+    pub fn add(&mut self, name: &str, shown: &str, text: &str) -> Result<()> {
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        {
+            bail!(
+                "{shown}: a rule file is named after its service, in lower-case letters, digits and hyphens"
+            );
+        }
+        let file: file::ServiceFile = toml::from_str(text)
+            .map_err(|error| anyhow::anyhow!("{shown}: {}", error.to_string().trim_end()))?;
+        let (service, rules) = compile::compile(name, shown, file)?;
+        self.services.retain(|known| known.name != service.name);
+        self.rules.retain(|known| known.service.name != service.name);
+        self.services.push(service);
+        self.rules.extend(rules);
+        Ok(())
+    }
+
+    /// The rule of this full id.
+    pub fn find(&self, id: &RuleId) -> Option<&Arc<Rule>> {
+        self.rules.iter().find(|rule| rule.id == *id)
+    }
+
+    /// Keeps the rules that `only` names (all, if it is empty) and `skip` does not. A name is a full id or a service.
+    pub fn select(&mut self, only: &[String], skip: &[String]) -> Result<()> {
+        let named = |rule: &Rule, name: &String| rule.id.as_str() == name || rule.service.name == *name;
+        for name in only.iter().chain(skip) {
+            if !self.rules.iter().any(|rule| named(rule, name)) {
+                bail!("no rule or service is called {name:?}; `unleak rules list` shows them");
+            }
+        }
+        self.rules.retain(|rule| {
+            (only.is_empty() || only.iter().any(|name| named(rule, name)))
+                && !skip.iter().any(|name| named(rule, name))
+        });
+        Ok(())
+    }
+
+    /// What reports need to know of each rule.
+    pub fn cards(&self) -> Vec<RuleCard> {
+        self.rules.iter().map(|rule| rule.card()).collect()
+    }
+}

@@ -1,1 +1,2 @@
 //! Placeholder.
+#[allow(missing_docs)] #[derive(Clone, Debug, Default, serde::Deserialize)] pub struct Policy {}

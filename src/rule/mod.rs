@@ -7,6 +7,7 @@ pub mod checksum;
 pub mod compile;
 pub mod decode;
 pub mod file;
+pub mod judge;
 mod keywords;
 
 use std::path::Path;

@@ -1,8 +1,4 @@
-//! The integration tests: one binary, one module for each station or door.
+//! Everything a user can see, tested from outside through one binary.
 
-/// Git: history, index, ranges.
-mod history;
-/// Files, folders, standard input.
-mod scan;
-/// What the tests share.
-mod support;
+mod house; // the rules of this repository
+mod layers; // which module may use which

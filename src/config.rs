@@ -111,7 +111,11 @@ pub struct ServeSection {
 
 impl Default for ServeSection {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:7890".to_owned(), store: None, key_file: None }
+        Self {
+            listen: "127.0.0.1:7890".to_owned(),
+            store: None,
+            key_file: None,
+        }
     }
 }
 
@@ -130,8 +134,15 @@ impl Environment {
     /// Reads the process's environment.
     pub fn of_process() -> Self {
         let folder = |xdg: &str, below_home: &str| {
-            let home = || path("HOME").or_else(|| path("USERPROFILE")).map(|home| home.join(below_home));
-            path(xdg).filter(|path| path.is_absolute()).or_else(home).map(|path| path.join("unleak"))
+            let home = || {
+                path("HOME")
+                    .or_else(|| path("USERPROFILE"))
+                    .map(|home| home.join(below_home))
+            };
+            path(xdg)
+                .filter(|path| path.is_absolute())
+                .or_else(home)
+                .map(|path| path.join("unleak"))
         };
         Self {
             config: folder("XDG_CONFIG_HOME", ".config"),
@@ -142,13 +153,18 @@ impl Environment {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 fn path(name: &str) -> Option<PathBuf> {
-    variable(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+    variable(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
 }
 
 impl Config {
@@ -158,8 +174,13 @@ impl Config {
     /// A file that cannot be read or understood; the message names file, line and field.
     pub fn load(path: Option<&Path>) -> Result<Self> {
         let environment = Environment::of_process();
-        let own = environment.config.as_ref().map(|folder| folder.join("config.toml"));
-        let file = path.map(Path::to_owned).or_else(|| own.filter(|file| file.exists()));
+        let own = environment
+            .config
+            .as_ref()
+            .map(|folder| folder.join("config.toml"));
+        let file = path
+            .map(Path::to_owned)
+            .or_else(|| own.filter(|file| file.exists()));
         let mut config = match &file {
             Some(file) => Self::parse(&read(file)?, &file.display().to_string())?,
             None => Self::default(),
@@ -218,7 +239,9 @@ impl Config {
     }
 
     fn url(&self, given: Option<&String>, name: &str) -> Result<String> {
-        given.cloned().map_or_else(|| Ok(format!("sqlite://{}", self.state(name)?.display())), Ok)
+        given
+            .cloned()
+            .map_or_else(|| Ok(format!("sqlite://{}", self.state(name)?.display())), Ok)
     }
 
     fn key(&self, given: Option<&PathBuf>, name: &str) -> Result<Vec<u8>> {
@@ -227,7 +250,9 @@ impl Config {
 
     fn state(&self, name: &str) -> Result<PathBuf> {
         let folder = self.environment.state.as_ref();
-        folder.map(|folder| folder.join(name)).context("no home folder is known; set HOME or UNLEAK_STATE")
+        folder
+            .map(|folder| folder.join(name))
+            .context("no home folder is known; set HOME or UNLEAK_STATE")
     }
 
     /// How services are called, credentials read.
@@ -240,7 +265,11 @@ impl Config {
             let key = format!("services.{name}.credential");
             let settings = ServiceSettings {
                 bases: section.bases.clone(),
-                credential: secret(section.credential_env.as_ref(), section.credential_file.as_ref(), &key)?,
+                credential: secret(
+                    section.credential_env.as_ref(),
+                    section.credential_file.as_ref(),
+                    &key,
+                )?,
                 organisations: section.organisations.clone(),
                 values: section.values.clone(),
                 settle: section.settle_seconds.map(Duration::from_secs),
@@ -248,7 +277,11 @@ impl Config {
             services.insert(name.clone(), settings);
         }
         let timeout = Duration::from_secs(self.call.timeout_seconds.clamp(1, 600));
-        Ok(CallSettings { services, timeout, ..CallSettings::default() })
+        Ok(CallSettings {
+            services,
+            timeout,
+            ..CallSettings::default()
+        })
     }
 }
 
@@ -275,7 +308,9 @@ pub fn secret(env: Option<&String>, file: Option<&PathBuf>, key: &str) -> Result
 
 fn read(file: &Path) -> Result<String> {
     let shown = file.display();
-    let size = std::fs::metadata(file).with_context(|| format!("cannot read {shown}"))?.len();
+    let size = std::fs::metadata(file)
+        .with_context(|| format!("cannot read {shown}"))?
+        .len();
     if size > LARGEST {
         bail!("{shown} has {size} bytes; at most {LARGEST} are read");
     }

@@ -38,12 +38,22 @@ pub struct Hinted {
 impl Hinted {
     /// Wrong use: exit code 2.
     pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-        Self { message: message.into(), hint: hint.into(), exit: Exit::Usage }.into()
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+            exit: Exit::Usage,
+        }
+        .into()
     }
 
     /// What was asked for could not be done whole: exit code 3.
     pub fn incomplete(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
-        Self { message: message.into(), hint: hint.into(), exit: Exit::Incomplete }.into()
+        Self {
+            message: message.into(),
+            hint: hint.into(),
+            exit: Exit::Incomplete,
+        }
+        .into()
     }
 }
 
@@ -62,8 +72,16 @@ pub(super) fn explain(error: &anyhow::Error, to: &mut dyn std::io::Write) -> Exi
 /// Whether somebody closed the pipe that we were writing to, which is no failure (`unleak scan . | head`).
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
-            .or_else(|| cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind))
+        cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind)
+            .or_else(|| {
+                cause
+                    .downcast_ref::<serde_json::Error>()
+                    .and_then(serde_json::Error::io_error_kind)
+            })
     };
-    error.chain().any(|cause| io(cause) == Some(std::io::ErrorKind::BrokenPipe))
+    error
+        .chain()
+        .any(|cause| io(cause) == Some(std::io::ErrorKind::BrokenPipe))
 }

@@ -30,7 +30,13 @@ pub struct Cli {
     #[command(flatten)]
     log: log::LogArgs,
     /// Configuration file [default: ~/.config/unleak/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "UNLEAK_CONFIG", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "UNLEAK_CONFIG",
+        help_heading = "Global options"
+    )]
     config: Option<PathBuf>,
     /// Rule file or folder of rule files to use besides the built-in ones; a service of the same name is replaced
     #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
@@ -63,7 +69,12 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version come this way too, and are no failure.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Clean }.into();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Clean
+            }
+            .into();
         }
     };
     match run(cli) {
@@ -75,12 +86,19 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Exit> {
     let config = Config::load(cli.config.as_deref())?;
-    log::start(&cli.log, std::io::stderr().is_terminal() && !config.environment().plain);
+    log::start(
+        &cli.log,
+        std::io::stderr().is_terminal() && !config.environment().plain,
+    );
     let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
     for path in &cli.rules {
         rules.load(path)?;
     }
-    let context = Context { config, rules, quiet: cli.log.quiet };
+    let context = Context {
+        config,
+        rules,
+        quiet: cli.log.quiet,
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let exit = match cli.command {
         Command::Scan(args) => scan::run(&args, context, &mut out),

@@ -32,7 +32,10 @@ impl Progress {
             }
             bar.finish_and_clear();
         });
-        Self { stop, thread: Some(thread) }
+        Self {
+            stop,
+            thread: Some(thread),
+        }
     }
 }
 

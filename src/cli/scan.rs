@@ -134,12 +134,19 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
 fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
     let tally = scan.tally();
     let here = [PathBuf::from(".")];
-    let targets: &[PathBuf] = if args.targets.is_empty() { &here } else { &args.targets };
+    let targets: &[PathBuf] = if args.targets.is_empty() {
+        &here
+    } else {
+        &args.targets
+    };
     if let Some(range) = range(args)? {
         for target in targets {
             let commits = scan.range(target, &range).map_err(|error| cannot(&error))?;
             if commits == 0 {
-                tally.skip(format!("{}..{}", range.from, range.to), "holds no commit: nothing was scanned");
+                tally.skip(
+                    format!("{}..{}", range.from, range.to),
+                    "holds no commit: nothing was scanned",
+                );
             }
         }
         return Ok(());
@@ -165,7 +172,10 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
     }
     let coverage = tally.coverage();
     if coverage.files + coverage.blobs + coverage.binary == 0 && coverage.skipped.is_empty() {
-        tally.skip("everything", "there was nothing to scan; with --no-ignore files that .gitignore names are scanned too");
+        tally.skip(
+            "everything",
+            "there was nothing to scan; with --no-ignore files that .gitignore names are scanned too",
+        );
     }
     Ok(())
 }
@@ -184,14 +194,21 @@ fn cannot(error: &anyhow::Error) -> anyhow::Error {
 }
 
 fn write_baseline(path: &Path, findings: &[Finding]) -> Result<()> {
-    let mut baseline = if path.exists() { Baseline::load(path)? } else { Baseline::fresh()? };
+    let mut baseline = if path.exists() {
+        Baseline::load(path)?
+    } else {
+        Baseline::fresh()?
+    };
     baseline.add(findings);
     output::write_file(path, |file| Ok(file.write_all(baseline.to_text().as_bytes())?))
 }
 
 fn write(args: &ScanArgs, context: &Context, report: &Report, out: &mut dyn Write) -> Result<()> {
     let color = args.output.is_none() && output::color(context.config.environment().plain);
-    let options = report::Options { color, show_secrets: args.show_secrets };
+    let options = report::Options {
+        color,
+        show_secrets: args.show_secrets,
+    };
     match &args.output {
         Some(path) => output::write_file(path, |file| report::write(report, args.format, &options, file)),
         None => report::write(report, args.format, &options, out).context("cannot write the report"),
@@ -201,7 +218,9 @@ fn write(args: &ScanArgs, context: &Context, report: &Report, out: &mut dyn Writ
 fn verdict(args: &ScanArgs, report: &Report) -> Exit {
     let live = |finding: &Finding| {
         let learnt = report.learnt.get(&finding.fingerprint);
-        learnt.and_then(|learnt| learnt.verdict.as_ref()).is_some_and(crate::leak::Verdict::is_live)
+        learnt
+            .and_then(|learnt| learnt.verdict.as_ref())
+            .is_some_and(crate::leak::Verdict::is_live)
     };
     let fails = |finding: &&Finding| match args.fail_on {
         FailOn::Any => finding.counts(),
@@ -212,5 +231,9 @@ fn verdict(args: &ScanArgs, report: &Report) -> Exit {
         // An incomplete scan never passes for a complete one, whatever it found.
         return Exit::Incomplete;
     }
-    if report.findings.iter().find(fails).is_some() { Exit::Leaks } else { Exit::Clean }
+    if report.findings.iter().find(fails).is_some() {
+        Exit::Leaks
+    } else {
+        Exit::Clean
+    }
 }

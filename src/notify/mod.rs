@@ -1,2 +1,4 @@
 //! Placeholder.
-#[allow(missing_docs)] #[derive(Clone, Debug, Default, serde::Deserialize)] pub struct Settings {}
+#[allow(missing_docs)]
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+pub struct Settings {}

@@ -29,7 +29,10 @@ impl Baseline {
         let random = FingerprintKey::random().context("the operating system gives no random bytes")?;
         // The key is kept as text, so that a line of the file is the key itself.
         let text: String = random.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { key: FingerprintKey::new(text.into_bytes()), known: BTreeSet::new() })
+        Ok(Self {
+            key: FingerprintKey::new(text.into_bytes()),
+            known: BTreeSet::new(),
+        })
     }
 
     /// Reads a baseline file.
@@ -38,7 +41,9 @@ impl Baseline {
     /// A file that is not there or not a baseline; the message names the line.
     pub fn load(path: &Path) -> Result<Self> {
         let shown = path.display();
-        let size = std::fs::metadata(path).with_context(|| format!("cannot read the baseline {shown}"))?.len();
+        let size = std::fs::metadata(path)
+            .with_context(|| format!("cannot read the baseline {shown}"))?
+            .len();
         if size > LARGEST {
             bail!("the baseline {shown} has {size} bytes; at most {LARGEST} are read");
         }
@@ -55,7 +60,9 @@ impl Baseline {
             if let Some(written) = line.strip_prefix("# key ") {
                 // Two branches that each began a baseline cannot be joined: their fingerprints differ.
                 match &key {
-                    Some(first) if first != written => bail!("line {}: a second key; write it anew", number + 1),
+                    Some(first) if first != written => {
+                        bail!("line {}: a second key; write it anew", number + 1)
+                    }
                     _ => key = Some(written.to_owned()),
                 }
             } else if !line.is_empty() && !line.starts_with('#') {
@@ -65,12 +72,18 @@ impl Baseline {
             }
         }
         let key = key.context("there is no line '# key …'")?;
-        Ok(Self { key: FingerprintKey::new(key.into_bytes()), known })
+        Ok(Self {
+            key: FingerprintKey::new(key.into_bytes()),
+            known,
+        })
     }
 
     /// Marks the findings that it knows.
     pub fn apply(&self, findings: &mut [Finding]) {
-        for finding in findings.iter_mut().filter(|finding| finding.suppression.is_none()) {
+        for finding in findings
+            .iter_mut()
+            .filter(|finding| finding.suppression.is_none())
+        {
             if self.known.contains(&self.key.fingerprint(&finding.secret)) {
                 finding.suppression = Some(Suppression::Baseline);
             }
@@ -79,8 +92,11 @@ impl Baseline {
 
     /// Takes in everything that was found and is not marked inline.
     pub fn add(&mut self, findings: &[Finding]) {
-        let counted = findings.iter().filter(|f| !matches!(f.suppression, Some(Suppression::Inline { .. })));
-        self.known.extend(counted.map(|finding| self.key.fingerprint(&finding.secret)));
+        let counted = findings
+            .iter()
+            .filter(|f| !matches!(f.suppression, Some(Suppression::Inline { .. })));
+        self.known
+            .extend(counted.map(|finding| self.key.fingerprint(&finding.secret)));
     }
 
     /// The file's text.

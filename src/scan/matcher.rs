@@ -92,7 +92,12 @@ impl Scanner {
                     .context("the rules' keywords cannot be compiled")?,
             ),
         };
-        Ok(Self { rules: rules.rules.clone(), gate, called, key })
+        Ok(Self {
+            rules: rules.rules.clone(),
+            gate,
+            called,
+            key,
+        })
     }
 
     /// Every secret in `text`, in the order of their places.
@@ -135,7 +140,9 @@ impl Scanner {
         let regex = compiled.regex();
         let (mut at, mut end) = (window.start, window.end);
         while at < end {
-            let Some(captures) = regex.captures_at(&text[..end], at) else { return };
+            let Some(captures) = regex.captures_at(&text[..end], at) else {
+                return;
+            };
             let whole = captures.get_match();
             if whole.end() == end && end < text.len() {
                 // The match may go on behind the window's end; look again with more of the text.
@@ -143,7 +150,11 @@ impl Scanner {
                 continue;
             }
             if let Some(judged) = judge(compiled, text, &captures) {
-                candidates.push(Candidate { rule, range: judged.range, facts: judged.facts });
+                candidates.push(Candidate {
+                    rule,
+                    range: judged.range,
+                    facts: judged.facts,
+                });
             }
             at = whole.end().max(whole.start() + 1);
         }
@@ -153,7 +164,12 @@ impl Scanner {
     fn strongest(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         candidates.sort_by_key(|candidate| {
             let length = candidate.range.len();
-            (self.rules[candidate.rule].confidence, std::cmp::Reverse(length), candidate.rule, candidate.range.start)
+            (
+                self.rules[candidate.rule].confidence,
+                std::cmp::Reverse(length),
+                candidate.rule,
+                candidate.range.start,
+            )
         });
         let mut kept: Vec<Candidate> = Vec::new();
         for candidate in candidates {
@@ -170,8 +186,10 @@ impl Scanner {
 
     fn hits(&self, text: &[u8], candidates: Vec<Candidate>) -> Vec<Hit> {
         let mut lines = Lines::new(text);
-        let places: Vec<TextPlace> =
-            candidates.iter().map(|candidate| lines.place(&candidate.range)).collect();
+        let places: Vec<TextPlace> = candidates
+            .iter()
+            .map(|candidate| lines.place(&candidate.range))
+            .collect();
         let wanted: Vec<usize> = places.iter().map(|place| place.line).collect();
         let hashes = line_hash::of_lines(text, &wanted);
         let hit = |(candidate, place): (Candidate, TextPlace)| {
@@ -196,7 +214,11 @@ impl Scanner {
 /// How far from a keyword a match of this rule can reach.
 fn reach(rule: &Rule) -> usize {
     let within = rule.context.as_ref().map_or(0, |context| context.within);
-    within + rule.longest.map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH)) + 1
+    within
+        + rule
+            .longest
+            .map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH))
+        + 1
 }
 
 /// Gives each hit the nearest hit of every rule that it needs; without them it is no finding.
@@ -209,8 +231,10 @@ fn join_parts(hits: &mut Vec<Hit>) {
         let other = hits.iter().filter(|other| other.rule.id == *id).min_by_key(gap)?;
         (gap(&other) <= PARTS_WITHIN).then(|| (id.rule().to_owned(), other.secret.clone()))
     };
-    let parts: Vec<Option<Parts>> =
-        hits.iter().map(|hit| hit.rule.needs.iter().map(|id| near(hit, id)).collect()).collect();
+    let parts: Vec<Option<Parts>> = hits
+        .iter()
+        .map(|hit| hit.rule.needs.iter().map(|id| near(hit, id)).collect())
+        .collect();
     let mut parts = parts.into_iter();
     hits.retain_mut(|hit| match parts.next().flatten() {
         Some(found) => {

@@ -29,7 +29,12 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a [u8]) -> Self {
-        Self { text, line: 1, start: 0, at: 0 }
+        Self {
+            text,
+            line: 1,
+            start: 0,
+            at: 0,
+        }
     }
 
     fn advance(&mut self, to: usize) {
@@ -45,10 +50,22 @@ impl<'a> Lines<'a> {
         let (line, start) = (self.line, self.start);
         let (column, column_utf16) = columns(&self.text[start..range.start]);
         // The end is counted by a copy, because the next range may begin before this one ends.
-        let mut end = Lines { text: self.text, line, start, at: self.at };
+        let mut end = Lines {
+            text: self.text,
+            line,
+            start,
+            at: self.at,
+        };
         end.advance(range.end);
         let (end_column, end_column_utf16) = columns(&self.text[end.start..range.end]);
-        TextPlace { line, column, end_line: end.line, end_column, column_utf16, end_column_utf16 }
+        TextPlace {
+            line,
+            column,
+            end_line: end.line,
+            end_column,
+            column_utf16,
+            end_column_utf16,
+        }
     }
 }
 
@@ -76,7 +93,10 @@ mod tests {
         let start = text.windows(6).position(|w| w == b"geheim").unwrap();
         let place = Lines::new(text).place(&(start..start + 6));
         assert_eq!((place.line, place.column, place.column_utf16), (2, 4, 5));
-        assert_eq!((place.end_line, place.end_column, place.end_column_utf16), (2, 10, 11));
+        assert_eq!(
+            (place.end_line, place.end_column, place.end_column_utf16),
+            (2, 10, 11)
+        );
     }
 
     #[test]
@@ -84,7 +104,10 @@ mod tests {
         let text = b"a\nbc\nd";
         let mut lines = Lines::new(text);
         let place = lines.place(&(2..6));
-        assert_eq!((place.line, place.column, place.end_line, place.end_column), (2, 1, 3, 2));
+        assert_eq!(
+            (place.line, place.column, place.end_line, place.end_column),
+            (2, 1, 3, 2)
+        );
         assert_eq!(lines.place(&(5..6)).line, 3);
     }
 }

@@ -60,8 +60,13 @@ const BINARY_HEAD: usize = 8000;
 /// The text in `bytes`: as it is, decoded if it is UTF-16 with a byte order mark, or nothing if it is binary.
 fn text_of(bytes: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
     let wide = |unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-        Some(std::borrow::Cow::Owned(String::from_utf16_lossy(&units).into_bytes()))
+        let units: Vec<u16> = bytes[2..]
+            .chunks_exact(2)
+            .map(|pair| unit([pair[0], pair[1]]))
+            .collect();
+        Some(std::borrow::Cow::Owned(
+            String::from_utf16_lossy(&units).into_bytes(),
+        ))
     };
     match bytes {
         [0xFF, 0xFE, ..] => wide(u16::from_le_bytes),
@@ -81,7 +86,11 @@ fn offer(
 ) {
     tally.add_bytes(bytes.len());
     match text_of(bytes) {
-        Some(text) => visit(Blob { bytes: &text, place, before }),
+        Some(text) => visit(Blob {
+            bytes: &text,
+            place,
+            before,
+        }),
         None => tally.add_binary(),
     }
 }

@@ -26,12 +26,21 @@ impl Range {
     /// # Errors
     /// A text without `..`, or without a left side.
     pub fn parse(text: &str) -> Result<Self> {
-        let (from, to) = text.split_once("..").ok_or_else(|| anyhow!("a range is written A..B, got {text:?}"))?;
+        let (from, to) = text
+            .split_once("..")
+            .ok_or_else(|| anyhow!("a range is written A..B, got {text:?}"))?;
         let to = to.strip_prefix('.').unwrap_or(to);
         if from.is_empty() {
             bail!("a range needs a left side: A..B");
         }
-        Ok(Self { from: from.to_owned(), to: if to.is_empty() { "HEAD".to_owned() } else { to.to_owned() } })
+        Ok(Self {
+            from: from.to_owned(),
+            to: if to.is_empty() {
+                "HEAD".to_owned()
+            } else {
+                to.to_owned()
+            },
+        })
     }
 }
 
@@ -49,9 +58,14 @@ pub fn visit(
     let from = repository::commit(repository, &range.from)?.id();
     let to = repository::commit(repository, &range.to)?.id();
     let mut walk = repository.revwalk().context("cannot walk the history")?;
-    walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).context("cannot sort the history")?;
-    walk.push(to).and_then(|()| walk.hide(from)).context("cannot walk the history")?;
-    let ids: Vec<Oid> = walk.collect::<Result<_, _>>().context("a commit of the range is missing")?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)
+        .context("cannot sort the history")?;
+    walk.push(to)
+        .and_then(|()| walk.hide(from))
+        .context("cannot walk the history")?;
+    let ids: Vec<Oid> = walk
+        .collect::<Result<_, _>>()
+        .context("a commit of the range is missing")?;
     tally.begin("scanning commits", ids.len());
     tally.add_commits(ids.len() as u64);
     let mut seen = HashSet::new();
@@ -75,7 +89,10 @@ fn one(
     let tree = match commit.tree() {
         Ok(tree) => tree,
         Err(error) => {
-            tally.skip(format!("commit {id}"), format!("its tree cannot be read: {}", error.message()));
+            tally.skip(
+                format!("commit {id}"),
+                format!("its tree cannot be read: {}", error.message()),
+            );
             return Ok(());
         }
     };
@@ -90,13 +107,16 @@ fn one(
         }
     }
     let odb = repository.odb().context("cannot open the object database")?;
-    let mut diff =
-        repository.diff_tree_to_tree(parents.first(), Some(&tree), Some(&mut changed_only()))?;
+    let mut diff = repository.diff_tree_to_tree(parents.first(), Some(&tree), Some(&mut changed_only()))?;
     diff.find_similar(None).context("cannot look for renamed files")?;
     for delta in diff.deltas() {
         let new = delta.new_file();
         let path = new.path_bytes().unwrap_or_default();
-        let others: Vec<Oid> = parents.iter().skip(1).filter_map(|parent| at(parent, path)).collect();
+        let others: Vec<Oid> = parents
+            .iter()
+            .skip(1)
+            .filter_map(|parent| at(parent, path))
+            .collect();
         let known = others.contains(&new.id()) || !seen.insert((new.id(), path.to_vec()));
         if !holds_text(delta.status(), new.mode()) || known {
             continue;
@@ -105,7 +125,14 @@ fn one(
             let ids = others.iter().copied().chain([delta.old_file().id()]);
             ids.flat_map(|id| older(&odb, id, limits)).collect()
         };
-        read(&odb, (new.id(), &ScanPath::new(path), &info), limits, tally, visit, &before);
+        read(
+            &odb,
+            (new.id(), &ScanPath::new(path), &info),
+            limits,
+            tally,
+            visit,
+            &before,
+        );
     }
     Ok(())
 }
@@ -139,7 +166,10 @@ mod tests {
 
     #[test]
     fn a_range_is_read_as_git_writes_it() {
-        let range = |from: &str, to: &str| Range { from: from.to_owned(), to: to.to_owned() };
+        let range = |from: &str, to: &str| Range {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
         assert_eq!(Range::parse("main..HEAD").unwrap(), range("main", "HEAD"));
         assert_eq!(Range::parse("v1..").unwrap(), range("v1", "HEAD"));
         assert_eq!(Range::parse("a...b").unwrap(), range("a", "b"));

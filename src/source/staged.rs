@@ -17,7 +17,14 @@ pub fn visit(repository: &Repository, limits: &Limits, tally: &Tally, visit: &Vi
     tally.begin("scanning staged files", 0);
     let head = match repository.head() {
         Ok(head) => Some(head.peel_to_tree().context("HEAD has no tree")?),
-        Err(error) if matches!(error.code(), git2::ErrorCode::UnbornBranch | git2::ErrorCode::NotFound) => None,
+        Err(error)
+            if matches!(
+                error.code(),
+                git2::ErrorCode::UnbornBranch | git2::ErrorCode::NotFound
+            ) =>
+        {
+            None
+        }
         Err(error) => return Err(error).context("cannot read HEAD"),
     };
     let mut diff = repository
@@ -54,7 +61,10 @@ pub(super) fn holds_text(status: Delta, mode: FileMode) -> bool {
 /// Options for comparing trees: no text is compared, only object ids.
 pub(super) fn changed_only() -> DiffOptions {
     let mut options = DiffOptions::new();
-    options.skip_binary_check(true).ignore_submodules(true).include_typechange(true);
+    options
+        .skip_binary_check(true)
+        .ignore_submodules(true)
+        .include_typechange(true);
     options
 }
 
@@ -63,5 +73,8 @@ pub(super) fn older(odb: &git2::Odb<'_>, id: git2::Oid, limits: &Limits) -> Vec<
     if id.is_zero() {
         return Vec::new();
     }
-    repository::blob(odb, id, limits.largest).map(|object| object.data().to_vec()).into_iter().collect()
+    repository::blob(odb, id, limits.largest)
+        .map(|object| object.data().to_vec())
+        .into_iter()
+        .collect()
 }

@@ -66,7 +66,10 @@ impl Tally {
     pub fn skip(&self, what: impl Into<String>, why: impl Into<String>) {
         let mut skipped = locked(&self.skipped);
         if skipped.len() < MOST_SKIPPED {
-            skipped.push(Skipped { what: what.into(), why: why.into() });
+            skipped.push(Skipped {
+                what: what.into(),
+                why: why.into(),
+            });
         } else {
             self.more_skipped.fetch_add(1, Ordering::Relaxed);
         }
@@ -74,7 +77,10 @@ impl Tally {
 
     /// A new stage begins, with `total` units of work (0: not known).
     pub fn begin(&self, name: &'static str, total: usize) {
-        *locked(&self.stage) = Stage { name, total: total as u64 };
+        *locked(&self.stage) = Stage {
+            name,
+            total: total as u64,
+        };
         self.done.store(0, Ordering::Relaxed);
     }
 
@@ -100,7 +106,10 @@ impl Tally {
         skipped.dedup();
         let more = self.more_skipped.load(Ordering::Relaxed);
         if more > 0 {
-            skipped.push(Skipped { what: format!("{more} further items"), why: "not named one by one".to_owned() });
+            skipped.push(Skipped {
+                what: format!("{more} further items"),
+                why: "not named one by one".to_owned(),
+            });
         }
         Coverage {
             files: self.files.load(Ordering::Relaxed),

@@ -18,14 +18,30 @@ pub fn visit(root: &Path, limits: &Limits, tally: &Tally, visit: &Visitor<'_>) {
         Err(error) => return tally.skip(root.display().to_string(), plain(&error)),
     };
     if !data.is_dir() {
-        let mut reader = Reader { root: None, limits, tally, visit, buffer: Vec::new() };
+        let mut reader = Reader {
+            root: None,
+            limits,
+            tally,
+            visit,
+            buffer: Vec::new(),
+        };
         return reader.file(root);
     }
     let mut walk = WalkBuilder::new(root);
-    walk.hidden(false).ignore(false).git_global(!limits.ignored_too).git_exclude(!limits.ignored_too);
-    walk.git_ignore(!limits.ignored_too).parents(!limits.ignored_too).threads(limits.jobs);
+    walk.hidden(false)
+        .ignore(false)
+        .git_global(!limits.ignored_too)
+        .git_exclude(!limits.ignored_too);
+    walk.git_ignore(!limits.ignored_too)
+        .parents(!limits.ignored_too)
+        .threads(limits.jobs);
     walk.filter_entry(|entry| entry.file_name() != OsStr::new(".git") || entry.depth() == 0);
-    walk.build_parallel().visit(&mut Builder { root, limits, tally, visit });
+    walk.build_parallel().visit(&mut Builder {
+        root,
+        limits,
+        tally,
+        visit,
+    });
 }
 
 struct Builder<'a> {
@@ -61,13 +77,17 @@ impl ParallelVisitor for Reader<'_> {
         match entry {
             Ok(entry) => {
                 if let Some(error) = entry.error() {
-                    self.tally.skip(entry.path().display().to_string(), error.to_string());
+                    self.tally
+                        .skip(entry.path().display().to_string(), error.to_string());
                 }
                 if entry.file_type().is_some_and(|kind| kind.is_file()) {
                     self.file(entry.path());
                 }
             }
-            Err(error) => self.tally.skip(path_of(&error).unwrap_or_else(|| "a folder".to_owned()), plain_walk(&error)),
+            Err(error) => self.tally.skip(
+                path_of(&error).unwrap_or_else(|| "a folder".to_owned()),
+                plain_walk(&error),
+            ),
         }
         WalkState::Continue
     }
@@ -76,12 +96,17 @@ impl ParallelVisitor for Reader<'_> {
 impl Reader<'_> {
     fn file(&mut self, path: &Path) {
         self.tally.step();
-        let shown = self.root.and_then(|root| path.strip_prefix(root).ok()).unwrap_or(path);
+        let shown = self
+            .root
+            .and_then(|root| path.strip_prefix(root).ok())
+            .unwrap_or(path);
         let shown = ScanPath::new(shown.as_os_str().as_encoded_bytes());
         self.buffer.clear();
         // One byte more than the limit tells a file that ends there from one that goes on.
-        let read = File::open(path)
-            .and_then(|file| file.take(self.limits.largest.saturating_add(1)).read_to_end(&mut self.buffer));
+        let read = File::open(path).and_then(|file| {
+            file.take(self.limits.largest.saturating_add(1))
+                .read_to_end(&mut self.buffer)
+        });
         if let Err(error) = read {
             return self.tally.skip(shown.to_string(), plain(&error));
         }
@@ -90,7 +115,13 @@ impl Reader<'_> {
             return self.tally.skip(shown.to_string(), why);
         }
         self.tally.add_file();
-        offer(&self.buffer, Place::File(&shown), &nothing_before, self.tally, self.visit);
+        offer(
+            &self.buffer,
+            Place::File(&shown),
+            &nothing_before,
+            self.tally,
+            self.visit,
+        );
     }
 }
 

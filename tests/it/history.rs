@@ -68,8 +68,11 @@ fn every_ref_counts_branches_tags_stash_notes_and_detached_heads() {
     });
     let ran = tool.run(["scan", ".", "--history-only", "--format", "jsonl"]);
     assert_eq!(ran.code, 1, "{}", ran.out);
-    let paths: Vec<String> =
-        ran.findings().iter().map(|f| f["location"]["path"].as_str().unwrap().to_owned()).collect();
+    let paths: Vec<String> = ran
+        .findings()
+        .iter()
+        .map(|f| f["location"]["path"].as_str().unwrap().to_owned())
+        .collect();
     for name in ["branch.env", "tag.env", "stash.env", "detached.env"] {
         assert!(paths.contains(&name.to_owned()), "{name} in {paths:?}");
     }
@@ -90,7 +93,9 @@ fn what_only_a_merge_made_is_found_and_named() {
     tool.git(&["merge", "--quiet", "--no-commit", "--no-ff", "side"]);
     tool.write("evil.env", token());
     let merge = tool.commit("merge", "2020-01-04");
-    let found = tool.run(["scan", ".", "--history-only", "--format", "jsonl"]).findings();
+    let found = tool
+        .run(["scan", ".", "--history-only", "--format", "jsonl"])
+        .findings();
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["location"]["commit"].as_str(), Some(merge.as_str()));
     let ranged = tool.run(["scan", "--range", &format!("{base}..HEAD"), "--format", "jsonl"]);
@@ -104,7 +109,10 @@ fn bare_repositories_and_clones_are_scanned_by_their_history() {
     tool.git(&["clone", "--quiet", "--bare", ".", bare.to_str().unwrap()]);
     let ran = tool.run(["scan", bare.to_str().unwrap(), "--format", "jsonl"]);
     assert_eq!(ran.code, 1);
-    assert_eq!(ran.findings()[0]["location"]["commit"].as_str(), Some(culprit.as_str()));
+    assert_eq!(
+        ran.findings()[0]["location"]["commit"].as_str(),
+        Some(culprit.as_str())
+    );
 }
 
 #[test]
@@ -112,7 +120,14 @@ fn a_shallow_clone_ends_with_3_and_says_how_to_get_the_rest() {
     let (tool, _) = with_a_deleted_token();
     let shallow = tool.home().join("shallow");
     let from = format!("file://{}", tool.path().display());
-    tool.git(&["clone", "--quiet", "--depth", "1", &from, shallow.to_str().unwrap()]);
+    tool.git(&[
+        "clone",
+        "--quiet",
+        "--depth",
+        "1",
+        &from,
+        shallow.to_str().unwrap(),
+    ]);
     let ran = tool.run(["scan", shallow.to_str().unwrap()]);
     assert_eq!(ran.code, 3);
     assert!(ran.out.contains("--unshallow"), "{}", ran.out);
@@ -126,7 +141,11 @@ fn a_shallow_clone_ends_with_3_and_says_how_to_get_the_rest() {
 fn a_missing_object_is_named_the_rest_is_scanned_and_the_scan_ends_with_3() {
     let (tool, _) = with_a_deleted_token();
     let lost = tool.git(&["rev-parse", "HEAD:readme.md"]);
-    std::fs::remove_file(tool.path().join(format!(".git/objects/{}/{}", &lost[..2], &lost[2..]))).unwrap();
+    std::fs::remove_file(
+        tool.path()
+            .join(format!(".git/objects/{}/{}", &lost[..2], &lost[2..])),
+    )
+    .unwrap();
     let ran = tool.run(SCAN);
     assert_eq!(ran.code, 3);
     assert_eq!(ran.findings().len(), 1, "{}", ran.out);
@@ -136,10 +155,18 @@ fn a_missing_object_is_named_the_rest_is_scanned_and_the_scan_ends_with_3() {
 #[test]
 fn a_damaged_ref_is_named_and_the_scan_ends_with_3() {
     let (tool, _) = with_a_deleted_token();
-    std::fs::write(tool.path().join(".git/refs/heads/broken"), format!("{}\n", "1".repeat(40))).unwrap();
+    std::fs::write(
+        tool.path().join(".git/refs/heads/broken"),
+        format!("{}\n", "1".repeat(40)),
+    )
+    .unwrap();
     let ran = tool.run(SCAN);
     assert_eq!(ran.code, 3, "{}", ran.out);
-    assert!(ran.out.contains("broken") || ran.out.contains(&"1".repeat(40)), "{}", ran.out);
+    assert!(
+        ran.out.contains("broken") || ran.out.contains(&"1".repeat(40)),
+        "{}",
+        ran.out
+    );
     assert_eq!(ran.findings().len(), 1);
 }
 
@@ -157,7 +184,12 @@ fn a_range_holds_what_its_commits_brought_in_even_if_a_later_one_deleted_it() {
     let ran = tool.run(["scan", "--range", "HEAD~4..HEAD", "--format", "jsonl"]);
     assert_eq!(ran.code, 1, "{}", ran.err);
     let found = ran.findings();
-    assert_eq!(found.len(), 1, "the change around the token brought nothing new: {}", ran.out);
+    assert_eq!(
+        found.len(),
+        1,
+        "the change around the token brought nothing new: {}",
+        ran.out
+    );
     assert_eq!(found[0]["location"]["commit"].as_str(), Some(culprit.as_str()));
     assert_eq!(tool.run(["scan", "--range", "HEAD~2..HEAD"]).code, 0);
     assert_eq!(tool.run(["scan", "--since", "HEAD~4"]).code, 1);
@@ -172,7 +204,11 @@ fn an_unknown_revision_and_an_empty_range_end_with_3() {
     let ran = tool.run(["scan", "--range", "HEAD..HEAD"]);
     assert_eq!(ran.code, 3);
     assert!(ran.out.contains("no commit"), "{}", ran.out);
-    assert_eq!(Tool::new().run(["scan", "--staged"]).code, 3, "outside a repository");
+    assert_eq!(
+        Tool::new().run(["scan", "--staged"]).code,
+        3,
+        "outside a repository"
+    );
 }
 
 fn staged(tool: &Tool) -> Ran {
@@ -212,17 +248,32 @@ fn only_what_is_new_in_the_index_counts_and_the_working_tree_does_not() {
 
 /// Installs `unleak scan --staged` as the repository's pre-commit hook.
 fn hook(tool: &Tool, folder: &Path) {
-    let hooks = tool.git_in(folder, &["rev-parse", "--path-format=absolute", "--git-path", "hooks"]);
+    let hooks = tool.git_in(
+        folder,
+        &["rev-parse", "--path-format=absolute", "--git-path", "hooks"],
+    );
     std::fs::create_dir_all(&hooks).unwrap();
     let file = Path::new(&hooks).join("pre-commit");
-    std::fs::write(&file, format!("#!/bin/sh\nexec {} scan --staged\n", env!("CARGO_BIN_EXE_unleak"))).unwrap();
+    std::fs::write(
+        &file,
+        format!("#!/bin/sh\nexec {} scan --staged\n", env!("CARGO_BIN_EXE_unleak")),
+    )
+    .unwrap();
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn try_commit(tool: &Tool, folder: &Path, args: &[&str]) -> Ran {
     let mut command = tool.command("git");
-    command.current_dir(folder).args(["-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "-m", "x"]);
+    command.current_dir(folder).args([
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.com",
+        "commit",
+        "-m",
+        "x",
+    ]);
     Ran::of(&command.args(args).output().unwrap())
 }
 
@@ -239,7 +290,11 @@ fn as_a_hook_it_sees_what_commit_all_and_commit_path_would_commit() {
     assert_eq!(refused.code, 1, "{}", refused.err);
     assert!(!refused.err.contains(&token()) && !refused.out.contains(&token()));
     tool.write("b.txt", "harmless\n");
-    assert_eq!(try_commit(&tool, &tool.path(), &["b.txt"]).code, 0, "only b.txt is committed");
+    assert_eq!(
+        try_commit(&tool, &tool.path(), &["b.txt"]).code,
+        0,
+        "only b.txt is committed"
+    );
     assert_eq!(try_commit(&tool, &tool.path(), &["a.txt"]).code, 1);
 }
 
@@ -256,5 +311,9 @@ fn as_a_hook_it_works_in_a_linked_worktree() {
     assert_eq!(try_commit(&tool, &linked, &[]).code, 1);
     std::fs::write(linked.join("leak.env"), "fine\n").unwrap();
     assert_eq!(try_commit(&tool, &linked, &["-a"]).code, 0);
-    assert_eq!(tool.run(["scan", linked.to_str().unwrap()]).code, 0, "a linked worktree as a target");
+    assert_eq!(
+        tool.run(["scan", linked.to_str().unwrap()]).code,
+        0,
+        "a linked worktree as a target"
+    );
 }

@@ -1,4 +1,7 @@
 //! Everything a user can see, tested from outside through one binary.
 
+mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod layers; // which module may use which
+mod scan; // files, folders, standard input
+mod support; // what the tests share

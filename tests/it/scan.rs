@@ -33,7 +33,10 @@ fn nothing_found_ends_with_0_and_show_secrets_shows_what_was() {
 #[test]
 fn standard_input_is_scanned_and_an_empty_one_is_no_clean_scan() {
     let tool = Tool::new();
-    let ran = tool.run_with_input(&["scan", "-", "--format", "jsonl"], format!("x {}", token()).as_bytes());
+    let ran = tool.run_with_input(
+        &["scan", "-", "--format", "jsonl"],
+        format!("x {}", token()).as_bytes(),
+    );
     assert_eq!(ran.code, 1);
     assert_eq!(ran.findings()[0]["location"]["origin"], "stdin");
     let ran = tool.run_with_input(&["scan", "-"], b"");
@@ -49,9 +52,15 @@ fn hidden_files_are_scanned_and_ignored_ones_only_on_request() {
     tool.write("ignored.env", token());
     let paths = |args: &[&str]| -> Vec<String> {
         let found = tool.run(args).findings();
-        found.iter().map(|f| f["location"]["path"].as_str().unwrap().to_owned()).collect()
+        found
+            .iter()
+            .map(|f| f["location"]["path"].as_str().unwrap().to_owned())
+            .collect()
     };
-    assert_eq!(paths(&["scan", ".", "--no-history", "--format", "jsonl"]), [".hidden/.env"]);
+    assert_eq!(
+        paths(&["scan", ".", "--no-history", "--format", "jsonl"]),
+        [".hidden/.env"]
+    );
     assert_eq!(
         paths(&["scan", ".", "--no-history", "--no-ignore", "--format", "jsonl"]),
         [".hidden/.env", "ignored.env"]
@@ -63,7 +72,11 @@ fn a_missing_path_and_an_empty_folder_end_with_3_and_say_so() {
     let tool = Tool::new();
     let ran = tool.run(["scan", "not-there"]);
     assert_eq!(ran.code, 3);
-    assert!(ran.out.contains("not-there") && ran.out.contains("does not exist"), "{}", ran.out);
+    assert!(
+        ran.out.contains("not-there") && ran.out.contains("does not exist"),
+        "{}",
+        ran.out
+    );
     assert_eq!(tool.run(["scan", "."]).code, 3);
 }
 
@@ -105,7 +118,10 @@ fn a_path_that_is_not_utf8_is_scanned_and_shown_escaped() {
 #[test]
 fn utf16_text_is_read_and_binary_files_are_counted() {
     let tool = Tool::new();
-    let wide: Vec<u8> = std::iter::once(0xFEFF_u16).chain(token().encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let wide: Vec<u8> = std::iter::once(0xFEFF_u16)
+        .chain(token().encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
     tool.write("wide.ps1", wide);
     tool.write("blob.bin", [b"\0\0".as_slice(), token().as_bytes()].concat());
     let ran = tool.run(["scan", ".", "--format", "jsonl"]);
@@ -126,7 +142,13 @@ fn a_file_over_the_limit_makes_the_scan_incomplete() {
 #[test]
 fn inline_marks_and_the_baseline_suppress_and_are_reported() {
     let tool = Tool::new();
-    tool.write("a.env", format!("T={} # unleak:ignore github/personal-access-token test data\n", token()));
+    tool.write(
+        "a.env",
+        format!(
+            "T={} # unleak:ignore github/personal-access-token test data\n",
+            token()
+        ),
+    );
     let ran = tool.run(["scan", ".", "--format", "jsonl"]);
     assert_eq!(ran.code, 0, "{}", ran.out);
     assert!(ran.findings()[0]["suppression"].to_string().contains("test data"));
@@ -169,7 +191,11 @@ fn wrong_use_ends_with_2_and_names_the_next_step() {
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
         assert!(ran.err.contains("error:"), "{args:?}: {}", ran.err);
     }
-    assert!(tool.run(["scan", "--only", "nosuchrule"]).err.contains("unleak rules list"));
+    assert!(
+        tool.run(["scan", "--only", "nosuchrule"])
+            .err
+            .contains("unleak rules list")
+    );
 }
 
 #[test]

@@ -57,13 +57,24 @@ pub(super) fn walk(repository: &Repository, tips: Vec<Oid>, tally: &Tally) -> Ve
         }
         match repository.find_commit(id) {
             Ok(commit) => {
-                let parents: Vec<Oid> =
-                    if shallow.contains(&id) { Vec::new() } else { commit.parent_ids().collect() };
+                let parents: Vec<Oid> = if shallow.contains(&id) {
+                    Vec::new()
+                } else {
+                    commit.parent_ids().collect()
+                };
                 stack.extend(parents.iter().copied());
-                commits.push(Commit { id, tree: commit.tree_id(), parents, seconds: commit.time().seconds() });
+                commits.push(Commit {
+                    id,
+                    tree: commit.tree_id(),
+                    parents,
+                    seconds: commit.time().seconds(),
+                });
                 tally.step();
             }
-            Err(error) => tally.skip(format!("commit {id}"), format!("cannot be read: {}", error.message())),
+            Err(error) => tally.skip(
+                format!("commit {id}"),
+                format!("cannot be read: {}", error.message()),
+            ),
         }
     }
     commits
@@ -72,7 +83,9 @@ pub(super) fn walk(repository: &Repository, tips: Vec<Oid>, tally: &Tally) -> Ve
 /// Commits whose parents a shallow clone does not have.
 fn shallow_boundary(repository: &Repository) -> HashSet<Oid> {
     let text = std::fs::read_to_string(repository.commondir().join("shallow")).unwrap_or_default();
-    text.lines().filter_map(|line| Oid::from_str(line.trim()).ok()).collect()
+    text.lines()
+        .filter_map(|line| Oid::from_str(line.trim()).ok())
+        .collect()
 }
 
 /// Sets of seen trees and blobs, split so that threads rarely wait for each other.
@@ -85,7 +98,11 @@ pub(super) struct Trees {
 impl Default for Trees {
     fn default() -> Self {
         let shards = || (0..64).map(|_| Mutex::default()).collect();
-        Self { trees: shards(), blobs: shards(), order: Mutex::default() }
+        Self {
+            trees: shards(),
+            blobs: shards(),
+            order: Mutex::default(),
+        }
     }
 }
 
@@ -93,7 +110,10 @@ impl Trees {
     /// Whether the id is new to the set.
     fn insert(shards: &[Mutex<HashSet<Oid>>], id: Oid) -> bool {
         let shard = usize::from(id.as_bytes()[0]) % shards.len();
-        shards[shard].lock().unwrap_or_else(PoisonError::into_inner).insert(id)
+        shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id)
     }
 
     /// Goes through a tree and everything below it that no thread has gone through.
@@ -111,7 +131,10 @@ impl Trees {
             let tree = match repository.find_tree(id) {
                 Ok(tree) => tree,
                 Err(error) => {
-                    tally.skip(format!("tree {id}"), format!("cannot be read: {}; see git fsck", error.message()));
+                    tally.skip(
+                        format!("tree {id}"),
+                        format!("cannot be read: {}; see git fsck", error.message()),
+                    );
                     continue;
                 }
             };
@@ -123,7 +146,10 @@ impl Trees {
                 }
             }
         }
-        self.order.lock().unwrap_or_else(PoisonError::into_inner).append(&mut found);
+        self.order
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .append(&mut found);
     }
 
     /// The blobs, in the order in which they were met: neighbours are often neighbours in a pack too.
@@ -164,7 +190,11 @@ impl Search<'_> {
                 }
             }
         }
-        let below = if all.is_empty() { Rc::clone(&self.nothing) } else { Rc::new(all) };
+        let below = if all.is_empty() {
+            Rc::clone(&self.nothing)
+        } else {
+            Rc::new(all)
+        };
         self.known.insert(id, Rc::clone(&below));
         below
     }
@@ -179,7 +209,12 @@ pub(super) fn introductions(
     tally: &Tally,
 ) -> Vec<Introduction> {
     let sought: HashSet<Oid> = blobs.iter().copied().collect();
-    let mut search = Search { repository, sought, known: HashMap::new(), nothing: Rc::default() };
+    let mut search = Search {
+        repository,
+        sought,
+        known: HashMap::new(),
+        nothing: Rc::default(),
+    };
     let mut seen: HashSet<(Oid, Vec<u8>)> = HashSet::new();
     let mut found = Vec::new();
     for (order, &place) in oldest_first(commits).iter().enumerate() {
@@ -187,8 +222,16 @@ pub(super) fn introductions(
         tally.step();
         for (blob, path) in search.below(commit.tree, 0).iter() {
             if seen.insert((*blob, path.clone())) {
-                let info = repository.find_commit(commit.id).ok().map(|commit| repository::commit_info(&commit));
-                found.push(Introduction { blob: *blob, path: ScanPath::new(path.clone()), commit: info, order });
+                let info = repository
+                    .find_commit(commit.id)
+                    .ok()
+                    .map(|commit| repository::commit_info(&commit));
+                found.push(Introduction {
+                    blob: *blob,
+                    path: ScanPath::new(path.clone()),
+                    commit: info,
+                    order,
+                });
             }
         }
     }
@@ -196,7 +239,12 @@ pub(super) fn introductions(
         for (blob, path) in search.below(tree, 0).iter() {
             if seen.insert((*blob, path.clone())) {
                 let path = ScanPath::new(path.clone());
-                found.push(Introduction { blob: *blob, path, commit: None, order: usize::MAX });
+                found.push(Introduction {
+                    blob: *blob,
+                    path,
+                    commit: None,
+                    order: usize::MAX,
+                });
             }
         }
     }
@@ -206,7 +254,11 @@ pub(super) fn introductions(
 /// Indices of the commits, parents before children, and among those that are free the one with the earliest date:
 /// a wrong clock can therefore never put a child before its parent.
 fn oldest_first(commits: &[Commit]) -> Vec<usize> {
-    let place: HashMap<Oid, usize> = commits.iter().enumerate().map(|(i, commit)| (commit.id, i)).collect();
+    let place: HashMap<Oid, usize> = commits
+        .iter()
+        .enumerate()
+        .map(|(i, commit)| (commit.id, i))
+        .collect();
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); commits.len()];
     let mut waiting: Vec<usize> = vec![0; commits.len()];
     for (i, commit) in commits.iter().enumerate() {

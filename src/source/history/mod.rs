@@ -47,8 +47,11 @@ impl History {
             );
         }
         tally.add_commits(commits.len() as u64);
-        let roots: Vec<Oid> =
-            commits.iter().map(|commit| commit.tree).chain(tips.trees.iter().copied()).collect();
+        let roots: Vec<Oid> = commits
+            .iter()
+            .map(|commit| commit.tree)
+            .chain(tips.trees.iter().copied())
+            .collect();
         let folder = repository.path().to_owned();
         tally.begin("walking trees", roots.len());
         let trees = Trees::default();
@@ -68,7 +71,12 @@ impl History {
         let mut blobs = trees.into_blobs();
         let known: HashSet<Oid> = blobs.iter().copied().collect();
         blobs.extend(tips.blobs.into_iter().filter(|blob| !known.contains(blob)));
-        Ok(Self { folder, commits, loose_trees: tips.trees, blobs })
+        Ok(Self {
+            folder,
+            commits,
+            loose_trees: tips.trees,
+            blobs,
+        })
     }
 
     /// Whether nothing is there: no commit, no blob.
@@ -94,7 +102,9 @@ impl History {
                                 offer(object.data(), Place::Object(id), &nothing_before, tally, visit);
                             }
                             Some(Err(unread)) => tally.skip(format!("blob {id}"), unread.why()),
-                            None => tally.skip(format!("blob {id}"), "the repository could not be opened again"),
+                            None => {
+                                tally.skip(format!("blob {id}"), "the repository could not be opened again")
+                            }
                         }
                         tally.step();
                     }
@@ -112,7 +122,13 @@ impl History {
     pub fn introductions(&self, blobs: &[Oid], tally: &Tally) -> Result<Vec<Introduction>> {
         let repository = Repository::open(&self.folder)?;
         tally.begin("finding commits", self.commits.len());
-        Ok(graph::introductions(&repository, &self.commits, &self.loose_trees, blobs, tally))
+        Ok(graph::introductions(
+            &repository,
+            &self.commits,
+            &self.loose_trees,
+            blobs,
+            tally,
+        ))
     }
 }
 

@@ -27,8 +27,13 @@ impl Ran {
 
     /// The findings of a jsonl report.
     pub(crate) fn findings(&self) -> Vec<serde_json::Value> {
-        let lines = self.out.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
-        lines.filter(|line: &serde_json::Value| line["type"] == "finding").collect()
+        let lines = self
+            .out
+            .lines()
+            .map(|line| serde_json::from_str(line).expect("a line is JSON"));
+        lines
+            .filter(|line: &serde_json::Value| line["type"] == "finding")
+            .collect()
     }
 }
 
@@ -59,7 +64,11 @@ impl Tool {
 
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env_clear().env("HOME", self.home()).current_dir(self.path()).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("HOME", self.home())
+            .current_dir(self.path())
+            .stdin(Stdio::null());
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
@@ -69,7 +78,11 @@ impl Tool {
 
     /// `unleak` with these arguments.
     pub(crate) fn run<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Ran {
-        let output = self.command(env!("CARGO_BIN_EXE_unleak")).args(args).output().expect("unleak runs");
+        let output = self
+            .command(env!("CARGO_BIN_EXE_unleak"))
+            .args(args)
+            .output()
+            .expect("unleak runs");
         Ran::of(&output)
     }
 
@@ -84,7 +97,12 @@ impl Tool {
             .stderr(Stdio::piped())
             .spawn()
             .expect("unleak runs");
-        child.stdin.take().expect("a pipe").write_all(input).expect("input is taken");
+        child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(input)
+            .expect("input is taken");
         Ran::of(&child.wait_with_output().expect("unleak ends"))
     }
 
@@ -105,7 +123,11 @@ impl Tool {
             command.env(name, value);
         }
         let output = command.current_dir(folder).args(args).output().expect("git runs");
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "git {args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
@@ -116,10 +138,15 @@ impl Tool {
         let mut command = self.command("git");
         command.args(["commit", "--quiet", "--allow-empty", "-m", message]);
         for name in ["AUTHOR", "COMMITTER"] {
-            command.env(format!("GIT_{name}_NAME"), "Ada Author").env(format!("GIT_{name}_EMAIL"), "ada@example.com");
+            command
+                .env(format!("GIT_{name}_NAME"), "Ada Author")
+                .env(format!("GIT_{name}_EMAIL"), "ada@example.com");
             command.env(format!("GIT_{name}_DATE"), &date);
         }
-        assert!(command.status().expect("git runs").success(), "git commit {message}");
+        assert!(
+            command.status().expect("git runs").success(),
+            "git commit {message}"
+        );
         self.git(&["rev-parse", "HEAD"])
     }
 

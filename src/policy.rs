@@ -1,2 +1,0 @@
-//! Placeholder.
-#[allow(missing_docs)] #[derive(Clone, Debug, Default, serde::Deserialize)] pub struct Policy {}

@@ -60,8 +60,23 @@ impl Scan {
         Arc::clone(&self.tally)
     }
 
-    /// Scans a file, a folder, or a repository by the parts wanted. What cannot be scanned goes to the tally.
-    pub fn target(&mut self, path: &Path, parts: Parts) {
+    /// Scans a file, a folder, or a repository by the parts wanted. What cannot be scanned goes to the tally. Paths in
+    /// findings begin with `shown` (for a file: are `shown`), so that several targets can be told apart.
+    pub fn target(&mut self, path: &Path, shown: &Path, parts: Parts) {
+        let first = self.findings.len();
+        self.look_at(path, parts);
+        let (shown, whole) = (shown.as_os_str().as_encoded_bytes(), path.is_file());
+        for finding in &mut self.findings[first..] {
+            let below = finding.location.path.as_bytes();
+            if whole {
+                finding.location.path = ScanPath::new(shown);
+            } else if !shown.is_empty() {
+                finding.location.path = ScanPath::new([shown, b"/", below].concat());
+            }
+        }
+    }
+
+    fn look_at(&mut self, path: &Path, parts: Parts) {
         let repository = repository::at(path).unwrap_or_else(|error| {
             self.tally
                 .skip(format!("git history of {}", path.display()), format!("{error:#}"));

@@ -210,3 +210,28 @@ fn a_report_written_to_a_file_is_whole_and_standard_output_stays_empty() {
     let ran = tool.run(["scan", ".", "--output", "no/such/folder/x"]);
     assert_eq!(ran.code, 2);
 }
+
+#[test]
+fn paths_are_relative_to_where_the_user_is_and_several_targets_are_told_apart() {
+    let tool = Tool::new();
+    tool.write("one/a.env", token());
+    tool.write("two/a.env", token());
+    let paths = |args: &[&str]| -> Vec<String> {
+        let found = tool
+            .run([&["scan", "--format", "jsonl"], args].concat())
+            .findings();
+        found
+            .iter()
+            .map(|f| f["location"]["path"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let absolute = tool.path().join("two");
+    assert_eq!(
+        paths(&["one", absolute.to_str().unwrap()]),
+        ["one/a.env", "two/a.env"]
+    );
+    assert_eq!(paths(&["./one/a.env"]), ["one/a.env"]);
+    let elsewhere = Tool::new();
+    elsewhere.write("a.env", token());
+    assert_eq!(paths(&[elsewhere.path().to_str().unwrap()]), ["a.env"]);
+}

@@ -1,5 +1,6 @@
 //! Everything a user can see, tested from outside through one binary.
 
+mod call; // one request, sent safely and read
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod layers; // which module may use which

@@ -8,6 +8,8 @@ pub mod log;
 mod output;
 mod progress;
 pub mod scan;
+pub mod serve;
+pub mod token;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;

@@ -6,3 +6,5 @@ mod house; // the rules of this repository
 mod layers; // which module may use which
 mod scan; // files, folders, standard input
 mod support; // what the tests share
+mod template; // filling a call in: no value leaves its place
+mod verify; // verdicts and identities

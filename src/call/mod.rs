@@ -8,10 +8,13 @@ mod error;
 pub mod expect;
 mod guard;
 mod limit;
+pub mod list;
 mod reply;
 mod send;
+pub mod steps;
 pub mod template;
 mod values;
+pub mod way;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -59,8 +59,13 @@ pub fn names(call: &CallFile) -> BTreeSet<String> {
     let texts = std::iter::once(&call.request)
         .chain(call.headers.values())
         .chain(&call.body);
-    texts
-        .flat_map(|text| pieces(text))
+    texts.flat_map(|text| names_in(text)).collect()
+}
+
+/// The names of all values in a text.
+pub fn names_in(text: &str) -> BTreeSet<String> {
+    pieces(text)
+        .into_iter()
         .filter_map(|piece| match piece {
             Piece::Value { name, .. } => Some(name.to_owned()),
             Piece::Text(_) => None,
@@ -107,6 +112,24 @@ pub fn fill_text(text: &str, values: &Values) -> Result<String, CallError> {
         }
     }
     Ok(filled)
+}
+
+/// Fills in what is known of a text that only people read, `METHOD URL` or a page; the rest stays `{name}`.
+pub fn fill_known(text: &str, values: &Values) -> String {
+    let mut filled = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => filled.push_str(text),
+            Piece::Value { name, basic } => match values.get(name) {
+                Some((base, false)) if matches!(name, "base" | "region") => {
+                    filled.push_str(base.trim_end_matches('/'));
+                }
+                Some((text, false)) if !basic => filled.extend(utf8_percent_encode(text, RESERVED)),
+                _ => filled.push_str(&format!("{{{name}}}")),
+            },
+        }
+    }
+    filled
 }
 
 fn invalid(what: &str) -> CallError {

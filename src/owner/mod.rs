@@ -6,6 +6,7 @@
 
 mod code_owners;
 mod committer;
+mod organisation;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +16,9 @@ use serde::Deserialize;
 pub use code_owners::CodeOwners;
 pub use committer::{address, author, clean};
 
+use crate::call::Caller;
 use crate::leak::{Held, Owner, OwnerReason};
+use crate::rule::Rule;
 
 /// At most so many places are looked up in git and `CODEOWNERS`, and so many organisations asked.
 const MOST_SIGHTINGS: usize = 200;
@@ -52,10 +55,18 @@ impl Found {
     }
 }
 
-/// What git, `CODEOWNERS`, the token itself and the configuration tell, without any call.
-pub fn find_offline(held: &Held, settings: &OwnerSettings, root: Option<&Path>) -> Found {
+/// Finds the owners of a leak: the token's, its organisations', the commit's, the file's under `root` (the working
+/// tree that was scanned), else the fallback contacts. Never fails: what went wrong is in [`Found::problems`].
+pub async fn find(
+    caller: &Caller,
+    rule: &Rule,
+    held: &Held,
+    settings: &OwnerSettings,
+    root: Option<&Path>,
+) -> Found {
     let mut found = Found::default();
     token_owner(held, &mut found);
+    organisation::ask(caller, rule, held, &mut found).await;
     from_repository(held, root, &mut found);
     finish(&mut found, settings);
     found

@@ -8,6 +8,7 @@
 //! answers everything with a page, is the probe: before the first question a made-up token of the same shape is tried,
 //! and where that is "live" too, no answer of that service is believed in this run.
 
+mod again;
 mod judge;
 mod probe;
 

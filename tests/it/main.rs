@@ -4,6 +4,8 @@ mod call; // one request, sent safely and read
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod layers; // which module may use which
+mod owner; // who must hear
+mod revoke; // the ways to end a token, against services that refuse, delay and lie
 mod scan; // files, folders, standard input
 mod support; // what the tests share
 mod template; // filling a call in: no value leaves its place

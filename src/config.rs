@@ -107,6 +107,10 @@ pub struct ServeSection {
     pub store: Option<String>,
     /// File with the key under which tokens are kept; made on first use.
     pub key_file: Option<PathBuf>,
+    /// Environment variable with a key whose bearer may see and stop every token.
+    pub operator_key_env: Option<String>,
+    /// File with that key.
+    pub operator_key_file: Option<PathBuf>,
 }
 
 impl Default for ServeSection {
@@ -115,6 +119,8 @@ impl Default for ServeSection {
             listen: "127.0.0.1:7890".to_owned(),
             store: None,
             key_file: None,
+            operator_key_env: None,
+            operator_key_file: None,
         }
     }
 }
@@ -236,6 +242,19 @@ impl Config {
     pub fn token_store(&self, given: Option<&String>) -> Result<(String, Vec<u8>)> {
         let url = self.url(given.or(self.serve.store.as_ref()), "tokens.sqlite")?;
         Ok((url, self.key(self.serve.key_file.as_ref(), "tokens.key")?))
+    }
+
+    /// The key whose bearer may see and stop every token of the embedded service, if one is configured.
+    ///
+    /// # Errors
+    /// A file or variable that is named but not there.
+    pub fn operator(&self) -> Result<Option<Secret>> {
+        let serve = &self.serve;
+        secret(
+            serve.operator_key_env.as_ref(),
+            serve.operator_key_file.as_ref(),
+            "serve.operator_key",
+        )
     }
 
     fn url(&self, given: Option<&String>, name: &str) -> Result<String> {

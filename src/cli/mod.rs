@@ -6,10 +6,13 @@
 pub mod exit;
 pub mod log;
 mod output;
+pub mod owners;
 mod progress;
 pub mod scan;
 pub mod serve;
+mod subject;
 pub mod token;
+pub mod verify;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -52,6 +55,10 @@ const EXIT_CODES: &str = "Exit codes:\n  \
 #[derive(Debug, Subcommand)]
 enum Command {
     Scan(Box<scan::ScanArgs>),
+    Verify(verify::VerifyArgs),
+    Owners(owners::OwnersArgs),
+    Serve(serve::ServeArgs),
+    Token(Box<token::TokenArgs>),
 }
 
 /// What every command is given besides its arguments.
@@ -104,7 +111,42 @@ fn run(cli: Cli) -> Result<Exit> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let exit = match cli.command {
         Command::Scan(args) => scan::run(&args, context, &mut out),
+        command => asynchronous()?.block_on(run_async(command, &context, &mut out)),
     }?;
     out.flush()?;
     Ok(exit)
+}
+
+/// Started only for commands that talk to somebody: a plain scan must not pay for it.
+pub(crate) fn asynchronous() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")
+}
+
+async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::Write) -> Result<Exit> {
+    match command {
+        Command::Scan(_) => Ok(Exit::Usage),
+        Command::Verify(args) => verify::run(args, context, out).await,
+        Command::Owners(args) => owners::run(args, context, out).await,
+        Command::Serve(args) => {
+            let (store, key) = context.config.token_store(args.store.as_ref())?;
+            let operator = context.config.operator()?;
+            serve::run(
+                args,
+                &context.config.serve.listen,
+                &store,
+                &key,
+                operator.as_ref(),
+                out,
+            )
+            .await
+            .map(|()| Exit::Clean)
+        }
+        Command::Token(args) => {
+            let (store, key) = context.config.token_store(args.store.as_ref())?;
+            token::run(*args, &store, &key, out).await.map(|()| Exit::Clean)
+        }
+    }
 }

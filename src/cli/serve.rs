@@ -18,18 +18,19 @@ use crate::token_service::{ServerKey, TokenService};
 It speaks plain HTTP: beyond this machine, put a proxy with TLS before it."
 )]
 pub struct ServeArgs {
-    /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8700")]
-    pub listen: SocketAddr,
+    /// Address and port to listen on; port 0 takes a free one [default: serve.listen, 127.0.0.1:8700]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
     /// Where tokens are kept, as sqlite:///var/lib/unleak/tokens.db
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
 }
 
-/// Runs `unleak serve`. `store` is the URL used where the arguments name none; `key` is the server key; whoever
+/// Runs `unleak serve`. `listen` and `store` are used where the arguments name none; `key` is the server key; whoever
 /// bears the `operator` key may see and stop every token.
 pub async fn run(
     args: ServeArgs,
+    listen: &str,
     store: &str,
     key: &[u8],
     operator: Option<&Secret>,
@@ -40,9 +41,15 @@ pub async fn run(
     if let Some(operator) = operator {
         tokens = tokens.with_operator(operator)?;
     }
-    let listener = tokio::net::TcpListener::bind(args.listen)
+    let listen = match args.listen {
+        Some(listen) => listen,
+        None => listen
+            .parse()
+            .with_context(|| format!("serve.listen = {listen:?}: write it as 127.0.0.1:8700"))?,
+    };
+    let listener = tokio::net::TcpListener::bind(listen)
         .await
-        .with_context(|| format!("cannot listen on {}; choose another --listen", args.listen))?;
+        .with_context(|| format!("cannot listen on {listen}; choose another --listen"))?;
     let address = listener.local_addr().context("the listener has no address")?;
     if !address.ip().is_loopback() {
         tracing::warn!(%address, "plain HTTP beyond this machine: put a proxy with TLS before it");

@@ -87,12 +87,13 @@ fn run(report: &Report, findings: &[&Finding], left_out: usize, redactor: &Redac
         .iter()
         .map(|finding| result::of(report, finding, &rules.index, redactor))
         .collect::<Vec<_>>();
-    let driver = ToolComponent::builder()
+    let mut driver = ToolComponent::builder()
         .name("unleak")
         .semantic_version(report.version.as_str())
         .rules(rules.descriptors)
         .notifications(NOTIFICATIONS.map(notification_descriptor).to_vec())
         .build();
+    driver.information_uri = rule::absolute(env!("CARGO_PKG_REPOSITORY"));
     let mut run = Run::builder()
         .tool(Tool::from(driver))
         .automation_details(RunAutomationDetails {
@@ -124,6 +125,7 @@ fn notification_descriptor((id, text): (&str, &str)) -> ReportingDescriptor {
         .name(rule::pascal_case(id))
         .short_description(&text)
         .full_description(&text)
+        .help(&text)
         .build()
 }
 

@@ -1,0 +1,3 @@
+//! What several test modules need; one file per thing.
+
+pub(crate) mod reports;

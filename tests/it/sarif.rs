@@ -305,8 +305,10 @@ fn the_repository_is_named_without_its_credentials() {
 fn more_results_than_github_takes_are_cut_from_the_least_severe_and_the_cut_is_told() {
     let [token, ..] = secrets();
     let mut report = empty();
+    let one = finding("example/personal-access-token", &token, b"a.txt", 1);
     for line in 1..=25_002 {
-        let mut found = finding("example/personal-access-token", &token, b"a.txt", line);
+        let mut found = one.clone();
+        found.location.line = line;
         if line == 1 || line == 7 {
             found.severity = Severity::Low;
         }

@@ -19,7 +19,7 @@ use serde_sarif::sarif::{
 use url::Url;
 
 use super::Report;
-use super::redact::{Redactor, TOKEN, escape_json};
+use super::redact::{Redactor, TOKEN, write_json};
 use crate::finding::{Finding, Severity};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -53,9 +53,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
         runs: vec![run(report, &findings, left_out, &redactor)],
         version: json!("2.1.0"),
     };
-    let json = serde_json::to_string_pretty(&sarif)?;
-    writeln!(out, "{}", escape_json(&json))?;
-    Ok(())
+    write_json(&sarif, true, out)
 }
 
 /// The findings that fit into a run, by place, and how many do not: the least important are left out.

@@ -25,7 +25,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// What the command is about.
 #[derive(Args, Debug)]
-pub struct SubjectArgs {
+pub(super) struct SubjectArgs {
     /// Fingerprint of a leak in the store, or its beginning; left out or -: one secret is read from standard input
     #[arg(value_name = "FINGERPRINT")]
     fingerprint: Option<String>,

@@ -9,7 +9,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::redact::{Redactor, escape_json};
+use super::redact::{Redactor, write_json};
 use super::{Learnt, Options, Report, Summary};
 use crate::finding::{
     Confidence, Coverage, Finding, RuleCard, RuleId, ScanPath, Severity, Skipped, Suppression,
@@ -90,17 +90,14 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn Write) -> 
         summary: report.summary(),
         tool: tool(report),
     };
-    let json = serde_json::to_string_pretty(&whole)?;
-    writeln!(out, "{}", escape_json(&json))?;
-    Ok(())
+    write_json(&whole, true, out)
 }
 
 /// Writes a line per finding, then one with the coverage: a reader who sees that line knows that the scan ended.
 pub(super) fn write_lines(report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
     let view = View::of(report, options)?;
     for finding in report.sorted() {
-        let json = serde_json::to_string(&view.finding(finding, Some("finding")))?;
-        writeln!(out, "{}", escape_json(&json))?;
+        write_json(&view.finding(finding, Some("finding")), false, out)?;
     }
     let last = LastLine {
         kind: "coverage",
@@ -108,8 +105,7 @@ pub(super) fn write_lines(report: &Report, options: &Options, out: &mut dyn Writ
         summary: report.summary(),
         tool: tool(report),
     };
-    writeln!(out, "{}", escape_json(&serde_json::to_string(&last)?))?;
-    Ok(())
+    write_json(&last, false, out)
 }
 
 fn tool(report: &Report) -> Tool<'_> {

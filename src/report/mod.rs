@@ -11,7 +11,7 @@ mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::str::FromStr;
 
 use anyhow::Result;
@@ -113,12 +113,15 @@ pub struct Options {
 
 /// Writes the report; fails only where `out` does.
 pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn Write) -> Result<()> {
+    let mut out = BufWriter::new(out);
     match format {
-        Format::Text => text::write(report, options, out),
-        Format::Json => json::write(report, options, out),
-        Format::Jsonl => json::write_lines(report, options, out),
-        Format::Sarif => sarif::write(report, out),
+        Format::Text => text::write(report, options, &mut out)?,
+        Format::Json => json::write(report, options, &mut out)?,
+        Format::Jsonl => json::write_lines(report, options, &mut out)?,
+        Format::Sarif => sarif::write(report, &mut out)?,
     }
+    out.flush()?;
+    Ok(())
 }
 
 /// The figures of a report.
@@ -176,7 +179,7 @@ impl Report {
     }
 }
 
-/// What findings are ordered by: what lies on disk first, then history from its oldest commit.
+/// What findings are ordered by: what lies on disk first, then history; by path, oldest commit first.
 fn place(finding: &Finding) -> impl Ord + use<> {
     let at = &finding.location;
     let kind = match at.origin {

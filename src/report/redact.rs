@@ -3,9 +3,12 @@
 //! A path, an author's name or a service's answer may repeat a secret, or hold characters that move the cursor or turn
 //! the reading direction; all of them come from whoever wrote the scanned bytes.
 
-use std::fmt::Write as _;
+use std::io::{self, Write};
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use serde::Serialize;
+use serde_json::Serializer;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::Report;
 
@@ -94,35 +97,83 @@ pub(super) fn escape(text: &str) -> String {
     escaped
 }
 
-/// Escapes the treacherous characters that JSON allows in strings, as JSON writes them; the data stays the same.
-///
-/// `json` must be JSON: outside of strings it holds none of these but line feeds, which are left alone.
-pub(super) fn escape_json(json: &str) -> String {
-    let mut escaped = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c != '\n' && is_treacherous(c) {
-            let mut units = [0_u16; 2];
-            for unit in c.encode_utf16(&mut units) {
-                let _infallible = write!(escaped, "\\u{unit:04x}");
-            }
-        } else {
-            escaped.push(c);
-        }
+/// Writes JSON in which treacherous characters are escaped as JSON escapes them: the data stays the same.
+pub(super) fn write_json(value: &impl Serialize, pretty: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    if pretty {
+        value.serialize(&mut Serializer::with_formatter(
+            &mut *out,
+            Escaping(PrettyFormatter::new()),
+        ))?;
+    } else {
+        value.serialize(&mut Serializer::with_formatter(
+            &mut *out,
+            Escaping(CompactFormatter),
+        ))?;
     }
-    escaped
+    writeln!(out)?;
+    Ok(())
+}
+
+/// Another formatter, with strings in which every character shows itself.
+struct Escaping<F>(F);
+
+/// Passes these methods on to the formatter inside.
+macro_rules! pass_on {
+    ($($method:ident($($argument:ident: $kind:ty),*);)*) => {
+        $(fn $method<W: ?Sized + Write>(&mut self, writer: &mut W $(, $argument: $kind)*) -> io::Result<()> {
+            self.0.$method(writer $(, $argument)*)
+        })*
+    };
+}
+
+impl<F: Formatter> Formatter for Escaping<F> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, text: &str) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(is_treacherous) {
+            let (plain, found) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut after = found.chars();
+            for unit in after.next().into_iter().flat_map(units) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = after.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+
+    pass_on! {
+        begin_array();
+        end_array();
+        begin_array_value(first: bool);
+        end_array_value();
+        begin_object();
+        end_object();
+        begin_object_key(first: bool);
+        end_object_key();
+        begin_object_value();
+        end_object_value();
+    }
+}
+
+/// A character in UTF-16, as JSON's `\u` wants it.
+fn units(c: char) -> impl Iterator<Item = u16> {
+    let mut units = [0_u16; 2];
+    let count = c.encode_utf16(&mut units).len();
+    units.into_iter().take(count)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, escape_json};
+    use super::{escape, write_json};
 
     #[test]
     fn what_does_not_print_is_escaped_and_json_keeps_its_meaning() {
         let hostile = "a\u{1b}[2Jb\u{202e}c\u{9b}\r\nd";
         assert_eq!(escape(hostile), "a\\u{1b}[2Jb\\u{202e}c\\u{9b}\\r\\nd");
-        let json = serde_json::to_string(hostile).unwrap();
-        let escaped = escape_json(&json);
-        assert!(!escaped.contains(['\u{202e}', '\u{9b}', '\u{1b}']));
-        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), hostile);
+        let mut json = Vec::new();
+        write_json(&hostile, false, &mut json).unwrap();
+        let json = String::from_utf8(json).unwrap();
+        assert_eq!(json, "\"a\\u001b[2Jb\\u202ec\\u009b\\r\\nd\"\n");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), hostile);
     }
 }

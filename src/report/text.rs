@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::group::{Group, groups};
 use super::redact::{Redactor, escape};
 use super::{Options, Report};
-use crate::finding::{Finding, ScanPath, Severity};
+use crate::finding::{Coverage, Finding, ScanPath, Severity};
 use crate::leak::{Identity, Owner, Verdict};
 
 /// So many places of one leak are listed; JSON has them all.
@@ -197,15 +197,7 @@ impl Page {
         if counted.public > 0 {
             write!(out, " {} public by design.", plural(counted.public, "finding"))?;
         }
-        writeln!(
-            out,
-            " Scanned {}, {} of history in {}, {} bytes; {} passed over.",
-            plural(coverage.files, "file"),
-            plural(coverage.blobs, "blob"),
-            plural(coverage.commits, "commit"),
-            coverage.bytes,
-            plural(coverage.binary, "binary file"),
-        )?;
+        writeln!(out, " {}", scanned(coverage))?;
         let asked = report.learnt.values().any(|learnt| learnt.verdict.is_some());
         if counted.unknown > 0 && !asked {
             writeln!(out, "Nobody was asked whether they are alive; --verify asks.")?;
@@ -237,6 +229,35 @@ fn state(group: &Group<'_>) -> (Style, &'static str) {
         Some(Verdict::Dead { .. }) => (Style::Dim, "DEAD"),
         Some(Verdict::Unknown { .. }) => (Style::Warn, "UNKNOWN"),
         None => (Style::Warn, "FOUND"),
+    }
+}
+
+/// What was gone through, without what there was none of.
+fn scanned(coverage: &Coverage) -> String {
+    let mut parts = Vec::new();
+    if coverage.files > 0 {
+        parts.push(plural(coverage.files, "file"));
+    }
+    if coverage.commits > 0 || coverage.blobs > 0 {
+        let commits = plural(coverage.commits, "commit");
+        parts.push(format!("{} of {commits}", plural(coverage.blobs, "blob")));
+    }
+    if parts.is_empty() && coverage.bytes == 0 {
+        return "Nothing was scanned.".to_owned();
+    }
+    parts.push(size(coverage.bytes));
+    if coverage.binary > 0 {
+        parts.push(format!("{} passed over", plural(coverage.binary, "binary file")));
+    }
+    format!("Scanned {}.", parts.join(", "))
+}
+
+/// `999 bytes`, `34.5 kB`: powers of ten, rounded down.
+fn size(bytes: u64) -> String {
+    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match units.iter().find(|(unit, _)| bytes >= *unit) {
+        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
+        None => plural(bytes, "byte"),
     }
 }
 

@@ -80,65 +80,67 @@ fn the_table_has_exactly_the_modules_of_the_library_and_no_cycle() {
     assert_eq!(declared, above, "src/lib.rs and LAYERS name different modules");
 }
 
+/// Files with one wrong arrow each, and what the checker says of it.
+const PLANTED: &[(&str, &str, &str)] = &[
+    (
+        "src/verify.rs",
+        "use crate::store::Store;",
+        "verify must not use store",
+    ),
+    (
+        "src/call/guard.rs",
+        "fn f() { crate::policy::decide(); }",
+        "call must not use policy",
+    ),
+    (
+        "src/scan/mod.rs",
+        "use crate::secret::Secret; use crate::report::Report;",
+        "scan must not use report",
+    ),
+    (
+        "src/rule/file.rs",
+        "pub(in crate::cli) struct X;",
+        "rule must not use cli",
+    ),
+    (
+        "src/finding.rs",
+        "type L = crate::leak::Leak;",
+        "finding must not use leak",
+    ),
+    (
+        "src/main.rs",
+        "fn main() { unleak::store::open() }",
+        "main must not use store",
+    ),
+    (
+        "src/scan/a.rs",
+        "use crate::{finding, secret};",
+        "one path for each `use`",
+    ),
+    ("src/scan/a.rs", "use crate::*;", "one path for each `use`"),
+    (
+        "src/scan/a.rs",
+        "use super::super::store::Store;",
+        "`super::super` hides an arrow",
+    ),
+    (
+        "src/verify.rs",
+        "use super::store::Store;",
+        "verify must not use store",
+    ),
+    (
+        "src/verify/mod.rs",
+        "use super::{call::X,\n    store::Store};",
+        "verify must not use store",
+    ),
+    ("src/pager.rs", "fn f() {}", "pager is missing from LAYERS"),
+    ("src/pager/mod.rs", "fn f() {}", "pager is missing from LAYERS"),
+];
+
 #[test]
 fn a_planted_wrong_arrow_is_caught_wherever_it_hides() {
-    let planted = [
-        (
-            "src/verify.rs",
-            "use crate::store::Store;",
-            "verify must not use store",
-        ),
-        (
-            "src/call/guard.rs",
-            "fn f() { crate::policy::decide(); }",
-            "call must not use policy",
-        ),
-        (
-            "src/scan/mod.rs",
-            "use crate::secret::Secret; use crate::report::Report;",
-            "scan must not use report",
-        ),
-        (
-            "src/rule/file.rs",
-            "pub(in crate::cli) struct X;",
-            "rule must not use cli",
-        ),
-        (
-            "src/finding.rs",
-            "type L = crate::leak::Leak;",
-            "finding must not use leak",
-        ),
-        (
-            "src/main.rs",
-            "fn main() { unleak::store::open() }",
-            "main must not use store",
-        ),
-        (
-            "src/scan/a.rs",
-            "use crate::{finding, secret};",
-            "one path for each `use`",
-        ),
-        ("src/scan/a.rs", "use crate::*;", "one path for each `use`"),
-        (
-            "src/scan/a.rs",
-            "use super::super::store::Store;",
-            "`super::super` hides an arrow",
-        ),
-        (
-            "src/verify.rs",
-            "use super::store::Store;",
-            "verify must not use store",
-        ),
-        (
-            "src/verify/mod.rs",
-            "use super::{call::X,\n    store::Store};",
-            "verify must not use store",
-        ),
-        ("src/pager.rs", "fn f() {}", "pager is missing from LAYERS"),
-        ("src/pager/mod.rs", "fn f() {}", "pager is missing from LAYERS"),
-    ];
-    for (file, text, expected) in planted {
-        let problems = check(&[(PathBuf::from(file), text.to_owned())]);
+    for (file, text, expected) in PLANTED {
+        let problems = check(&[(PathBuf::from(file), (*text).to_owned())]);
         assert!(
             problems.len() == 1 && problems[0].contains(expected),
             "{file}: {text}\ngave {problems:?}"

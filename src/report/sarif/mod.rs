@@ -19,7 +19,7 @@ use serde_sarif::sarif::{
 use url::Url;
 
 use super::Report;
-use super::redact::{Redactor, TOKEN, escape_json};
+use super::redact::{Redactor, TOKEN, write_json};
 use crate::finding::{Finding, Severity};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
@@ -53,9 +53,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
         runs: vec![run(report, &findings, left_out, &redactor)],
         version: json!("2.1.0"),
     };
-    let json = serde_json::to_string_pretty(&sarif)?;
-    writeln!(out, "{}", escape_json(&json))?;
-    Ok(())
+    write_json(&sarif, true, out)
 }
 
 /// The findings that fit into a run, by place, and how many do not: the least important are left out.
@@ -87,12 +85,13 @@ fn run(report: &Report, findings: &[&Finding], left_out: usize, redactor: &Redac
         .iter()
         .map(|finding| result::of(report, finding, &rules.index, redactor))
         .collect::<Vec<_>>();
-    let driver = ToolComponent::builder()
+    let mut driver = ToolComponent::builder()
         .name("unleak")
         .semantic_version(report.version.as_str())
         .rules(rules.descriptors)
         .notifications(NOTIFICATIONS.map(notification_descriptor).to_vec())
         .build();
+    driver.information_uri = rule::absolute(env!("CARGO_PKG_REPOSITORY"));
     let mut run = Run::builder()
         .tool(Tool::from(driver))
         .automation_details(RunAutomationDetails {
@@ -124,6 +123,7 @@ fn notification_descriptor((id, text): (&str, &str)) -> ReportingDescriptor {
         .name(rule::pascal_case(id))
         .short_description(&text)
         .full_description(&text)
+        .help(&text)
         .build()
 }
 

@@ -56,12 +56,13 @@ fn stand_in(finding: &Finding) -> RuleCard {
 }
 
 fn descriptor(card: &RuleCard) -> ReportingDescriptor {
-    let short = format!("{} in the clear.", cut(&card.title));
-    let full = format!(
-        "A {} stands in the clear. Whoever can read it can use it at {} until it is revoked there.",
-        cut(&card.title),
-        cut(&card.service)
-    );
+    let (title, service) = (cut(&card.title), cut(&card.service));
+    let short = format!("{title} in the clear.");
+    let full = if card.severity == Severity::Info {
+        format!("Found: {title}. It is public by design.")
+    } else {
+        format!("Found: {title}. Whoever can read it can use it at {service} until it is revoked there.")
+    };
     let mut descriptor = ReportingDescriptor::builder()
         .id(card.id.as_str())
         .name(pascal_case(card.id.as_str()))
@@ -124,7 +125,7 @@ fn help(card: &RuleCard) -> MultiformatMessageString {
 }
 
 /// The URI in its normal form, if it is an absolute one of the web.
-fn absolute(uri: &str) -> Option<String> {
+pub(super) fn absolute(uri: &str) -> Option<String> {
     let url = Url::parse(uri).ok()?;
     matches!(url.scheme(), "http" | "https").then(|| url.to_string())
 }

@@ -168,3 +168,26 @@ pub(super) fn explain(error: sqlx::Error, shown: &str) -> anyhow::Error {
         _ => anyhow::Error::new(error).context(format!("the store {shown} failed")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{Connection, Executor, SqliteConnection};
+
+    use super::explain;
+
+    #[tokio::test]
+    async fn a_locked_file_is_called_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}?mode=rwc", folder.path().join("s.db").display());
+        let mut one = SqliteConnection::connect(&url).await.unwrap();
+        let mut two = SqliteConnection::connect(&url).await.unwrap();
+        two.execute("PRAGMA busy_timeout = 0").await.unwrap();
+        one.execute("BEGIN IMMEDIATE").await.unwrap();
+        let error = two.execute("BEGIN IMMEDIATE").await.unwrap_err();
+        assert!(
+            explain(error, "s.db")
+                .to_string()
+                .contains("s.db is locked by another process")
+        );
+    }
+}

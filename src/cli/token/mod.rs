@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::token_service::audit::Actor;
 use crate::token_service::model::{Scopes, Time};
 use crate::token_service::policy::Applicant;
-use crate::token_service::{Holder, NewToken, ServerKey, TokenService};
+use crate::token_service::{Error, Holder, NewToken, ServerKey, TokenService};
 use args::{
     Action, CreateArgs, ListArgs, MemberAction, OrganisationAction, PolicyAction, PolicySetArgs,
     ProjectAction, RevokeArgs, UserAction,
@@ -29,7 +29,20 @@ pub async fn run(args: TokenArgs, store: &str, key: &[u8], out: &mut dyn Write) 
     let done = act(&service, args.action, &by, out).await;
     // closing brings what is in the write-ahead log into the file
     service.close().await;
-    done
+    done.map_err(hinted)
+}
+
+/// Adds where to look to "there is no such …", which on its own tells a caller over HTTP as little as it should.
+fn hinted(error: anyhow::Error) -> anyhow::Error {
+    let shows = match error.downcast_ref::<Error>() {
+        Some(Error::NotFound("token")) => "`unleak token list` shows them",
+        Some(Error::NotFound("organisation")) => "`unleak token organisation list` shows them",
+        Some(Error::NotFound("user")) => "`unleak token user list` shows them",
+        Some(Error::NotFound("member")) => "`unleak token member list ORGANISATION` shows them",
+        Some(Error::NotFound("project")) => "`unleak token project create` makes one",
+        _ => return error,
+    };
+    anyhow::anyhow!("{error}; {shows}")
 }
 
 async fn act(service: &TokenService, action: Action, by: &Actor, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -1,9 +1,3 @@
-<<<<<<< HEAD
-//! Placeholder.
-#[allow(missing_docs)]
-#[derive(Clone, Debug, Default, serde::Deserialize)]
-pub struct Settings {}
-=======
 //! Telling owners: by e-mail, by a signed webhook, and into a folder.
 //!
 //! One owner, one message, every channel that is open; a channel that fails does not stop the others. Who was told
@@ -200,4 +194,3 @@ impl Notifier {
         }
     }
 }
->>>>>>> store

@@ -227,7 +227,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
     let folder = tempfile::tempdir().unwrap();
     let store = format!("sqlite://{}/t.db", folder.path().display());
     let args = unleak::cli::serve::ServeArgs {
-        listen: "127.0.0.1:0".parse().unwrap(),
+        listen: Some("127.0.0.1:0".parse().unwrap()),
         store: None,
     };
     let mut out = Shared::default();
@@ -249,7 +249,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
             .status()
     };
     tokio::select! {
-        ended = unleak::cli::serve::run(args, &store, &KEY, None, &mut out) => panic!("it ended: {ended:?}"),
+        ended = unleak::cli::serve::run(args, "127.0.0.1:0", &store, &KEY, None, &mut out) => panic!("it ended: {ended:?}"),
         status = asking => assert_eq!(status, 200),
     }
 }

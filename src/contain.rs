@@ -4,8 +4,6 @@
 //! [`Order`](crate::policy::Order) to contain, and nothing is called done that neither the service's next answer nor
 //! its own confirmation shows.
 
-use std::time::Duration;
-
 use crate::call::way::{self, Way};
 use crate::call::{Caller, steps};
 use crate::leak::{Held, Revocation, Verdict};
@@ -13,9 +11,6 @@ use crate::policy::{Action, Order};
 use crate::rule::Rule;
 use crate::rule::file::ContainFile;
 use crate::verify::Verifier;
-
-/// How long we go on asking, unless the configuration says otherwise.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The containments of this leak, one for each organisation, without any call.
 pub fn plan(caller: &Caller, rule: &Rule, held: &Held) -> Vec<Way> {
@@ -130,14 +125,10 @@ impl Task<'_> {
 
     /// Asks until the token no longer reaches the organisation, or until the limit.
     async fn prove(&self, way: &Way, confirmed: bool, why: &str) -> Revocation {
-        let limit = self
-            .caller
-            .settings(&self.rule.service.name)
-            .settle
-            .unwrap_or(LIMIT);
+        let limit = self.verifier.limit(self.rule);
         let proof = self
             .verifier
-            .ask_until(self.rule, self.held, limit, |answer| match &answer.verdict {
+            .ask_until(self.rule, self.held, |answer| match &answer.verdict {
                 Verdict::Dead { .. } => Some(Seen::Gone),
                 Verdict::Unknown { .. } => None,
                 Verdict::Live { .. } => self.seen(way, &answer.identity.organisations),

@@ -4,7 +4,6 @@
 //! request is no proof: the service is asked until it says that the token is dead.
 
 use std::fmt;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
@@ -17,9 +16,6 @@ use crate::policy::{Action, Order};
 use crate::rule::Rule;
 use crate::rule::file::{RevokeFile, With};
 use crate::verify::Verifier;
-
-/// How long we go on asking, unless the configuration says otherwise.
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What could be done about a token, worked out without any call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -211,14 +207,10 @@ impl Task<'_> {
 
     /// Asks until the token is dead, or until the limit. `lost` says what is known where the answer was lost.
     async fn prove(&self, plan: &Plan, with: With, lost: Option<String>) -> Revocation {
-        let limit = self
-            .caller
-            .settings(&self.rule.service.name)
-            .settle
-            .unwrap_or(LIMIT);
+        let limit = self.verifier.limit(self.rule);
         let proof = self
             .verifier
-            .ask_until(self.rule, self.held, limit, |answer| {
+            .ask_until(self.rule, self.held, |answer| {
                 answer.verdict.is_dead().then_some(())
             })
             .await;

@@ -6,20 +6,28 @@ use super::{Answer, Verifier};
 use crate::leak::Held;
 use crate::rule::Rule;
 
+/// How long we go on asking, unless the configuration says otherwise.
+const LIMIT: Duration = Duration::from_secs(60);
+
 /// Longest pause between two questions.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 impl Verifier {
-    /// Asks at once and then again, with pauses that double from one second (from a tenth of a shorter `limit`), until
+    /// How long [`Verifier::ask_until`] goes on about a token of this rule: a minute, or the service's `settle`.
+    pub fn limit(&self, rule: &Rule) -> Duration {
+        let settings = self.caller.settings(&rule.service.name);
+        settings.settle.unwrap_or(LIMIT)
+    }
+
+    /// Asks at once and then again, with pauses that double from one second (from a tenth of a shorter limit), until
     /// `proof` sees what it looks for. `Err` is the last answer before the limit.
     pub async fn ask_until<T>(
         &self,
         rule: &Rule,
         held: &Held,
-        limit: Duration,
         proof: impl Fn(&Answer) -> Option<T>,
     ) -> Result<T, Answer> {
-        let started = Instant::now();
+        let (started, limit) = (Instant::now(), self.limit(rule));
         let mut pause = Duration::from_secs(1).min(limit / 10);
         loop {
             let answer = self.ask_again(rule, held).await;

@@ -134,6 +134,10 @@ pub struct Environment {
     state: Option<PathBuf>,
     /// `NO_COLOR` is set, or the terminal is `dumb`.
     pub plain: bool,
+    /// Who runs the program, for the ledger.
+    pub user: String,
+    /// A pull request from a fork runs it (GitHub Actions): whoever wrote the commits chose what is scanned.
+    pub fork: bool,
 }
 
 impl Environment {
@@ -155,8 +159,27 @@ impl Environment {
             state: path("UNLEAK_STATE").or_else(|| folder("XDG_STATE_HOME", ".local/state")),
             plain: variable("NO_COLOR").is_some_and(|value| !value.is_empty())
                 || variable("TERM").is_some_and(|term| term == "dumb"),
+            user: variable("USER")
+                .or_else(|| variable("USERNAME"))
+                .unwrap_or_else(|| "operator".to_owned()),
+            fork: is_fork(),
         }
     }
+}
+
+/// Whether GitHub's event says that the pull request's head is another repository than its base.
+fn is_fork() -> bool {
+    if !variable("GITHUB_EVENT_NAME").is_some_and(|name| name.starts_with("pull_request")) {
+        return false;
+    }
+    let event = path("GITHUB_EVENT_PATH").and_then(|path| std::fs::read(path).ok());
+    let event: serde_json::Value = event
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
+    let name = |pointer: &str| event.pointer(pointer).and_then(serde_json::Value::as_str);
+    // An event that cannot be read could be anything, a fork's too.
+    let base = name("/repository/full_name");
+    base.is_none() || name("/pull_request/head/repo/full_name") != base
 }
 
 #[expect(
@@ -255,6 +278,27 @@ impl Config {
             serve.operator_key_file.as_ref(),
             "serve.operator_key",
         )
+    }
+
+    /// The channels for notices, their secrets read.
+    ///
+    /// # Errors
+    /// A file or variable that is named but not there.
+    pub fn notify_settings(&self) -> Result<notify::Settings> {
+        let mut settings = self.notify.clone();
+        if let Some(email) = &mut settings.email {
+            let (env, file) = (email.password_env.as_ref(), email.password_file.as_ref());
+            email.password = secret(env, file, "notify.email.password")?;
+        }
+        if let Some(webhook) = settings
+            .webhook
+            .as_mut()
+            .filter(|webhook| webhook.secret.is_none())
+        {
+            let (env, file) = (webhook.secret_env.as_ref(), webhook.secret_file.as_ref());
+            webhook.secret = secret(env, file, "notify.webhook.secret")?;
+        }
+        Ok(settings)
     }
 
     fn url(&self, given: Option<&String>, name: &str) -> Result<String> {

@@ -3,11 +3,14 @@
 //! A door: it reads arguments and configuration, calls the stations, prints, and chooses the exit code. It holds no
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
+mod ask;
 pub mod exit;
 pub mod log;
 mod output;
 pub mod owners;
 mod progress;
+mod responder;
+pub mod revoke;
 pub mod scan;
 pub mod serve;
 mod subject;
@@ -57,6 +60,7 @@ enum Command {
     Scan(Box<scan::ScanArgs>),
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
+    Revoke(revoke::RevokeArgs),
     Serve(serve::ServeArgs),
     Token(Box<token::TokenArgs>),
 }
@@ -130,6 +134,7 @@ async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::W
         Command::Scan(_) => Ok(Exit::Usage),
         Command::Verify(args) => verify::run(args, context, out).await,
         Command::Owners(args) => owners::run(args, context, out).await,
+        Command::Revoke(args) => revoke::run(args, context, out).await,
         Command::Serve(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
             let operator = context.config.operator()?;

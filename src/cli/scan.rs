@@ -1,5 +1,6 @@
 //! `unleak scan`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -7,13 +8,15 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::ask::{self, Ask};
 use super::exit::{Exit, Hinted};
 use super::progress::Progress;
 use super::{Context, output};
 use crate::finding::Finding;
-use crate::report::{self, Format, Report};
+use crate::report::{self, Format, Learnt, Report};
 use crate::scan::baseline::Baseline;
 use crate::scan::{Parts, Scan};
+use crate::secret::Fingerprint;
 use crate::source::Limits;
 use crate::source::range::Range;
 
@@ -60,6 +63,12 @@ pub struct ScanArgs {
     /// Write what was found to a baseline, joined with what it holds already
     #[arg(long, value_name = "FILE")]
     write_baseline: Option<PathBuf>,
+    /// Ask the services whether the tokens are alive
+    #[arg(long)]
+    verify: bool,
+    /// Verify, find the owners, tell them, and revoke what the policy allows
+    #[arg(long, conflicts_with = "verify")]
+    respond: bool,
     /// Put the secrets themselves into text and JSON reports
     #[arg(long)]
     show_secrets: bool,
@@ -116,11 +125,12 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
     if let Some(path) = &args.write_baseline {
         write_baseline(path, &findings)?;
     }
+    let learnt = learn(args, &findings, &context)?;
     let report = Report {
         findings,
         rules: context.rules.cards(),
         coverage: tally.coverage(),
-        learnt: std::collections::BTreeMap::new(),
+        learnt,
         repository: None,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
@@ -128,6 +138,22 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
     };
     write(args, &context, &report, out)?;
     Ok(verdict(args, &report))
+}
+
+/// Asks the services, if that was asked for. A fork's pull request must not make us send tokens of its choice.
+fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTreeMap<Fingerprint, Learnt>> {
+    let ask = match (args.respond, args.verify) {
+        (true, _) => Ask::Respond,
+        (_, true) => Ask::Verify,
+        _ => return Ok(BTreeMap::new()),
+    };
+    if context.config.environment().fork {
+        tracing::warn!("a fork's pull request runs this: no service is asked and nothing is revoked");
+        return Ok(BTreeMap::new());
+    }
+    let root = args.targets.first().cloned().or_else(|| Some(PathBuf::from(".")));
+    let root = root.filter(|root| root.is_dir());
+    super::asynchronous()?.block_on(ask::run(ask, findings, context, root, &mut std::io::stderr()))
 }
 
 /// Scans everything that was asked for; an empty result is never silent.

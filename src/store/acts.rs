@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::sqlite::SqliteArguments;
 
-use super::leaks::{json_of, text};
+use super::rows::{json_of, text};
 use super::{Store, leak_name, sqlite};
 use crate::finding::RuleId;
 use crate::leak::Revocation;

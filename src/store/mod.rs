@@ -7,6 +7,7 @@ mod acts;
 mod leaks;
 mod ledger;
 mod notices;
+mod rows;
 mod seal;
 mod sqlite;
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use sqlx::{Row, SqliteConnection};
 
-use super::leaks::{json_of, key, text};
+use super::rows::{LeakKey, json_of, key, text};
 use super::{Store, leak_name, sqlite};
 use crate::finding::RuleId;
 use crate::leak::{Notice, Owner};
@@ -150,7 +150,7 @@ pub(super) async fn load(
     tx: &mut SqliteConnection,
     beginning: &str,
     end: &str,
-) -> Result<BTreeMap<(String, String), Vec<Notice>>> {
+) -> Result<BTreeMap<LeakKey, Vec<Notice>>> {
     let rows = sqlx::query(
         "SELECT * FROM notices WHERE fingerprint >= ? AND fingerprint < ? AND state = 'sent' ORDER BY at, id",
     )

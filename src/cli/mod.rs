@@ -4,6 +4,7 @@
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
 mod ask;
+pub mod demo;
 pub mod exit;
 pub mod log;
 mod output;
@@ -61,6 +62,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Token(Box<token::TokenArgs>),
 }
@@ -134,6 +136,7 @@ async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::W
         Command::Scan(_) => Ok(Exit::Usage),
         Command::Verify(args) => verify::run(args, context, out).await,
         Command::Owners(args) => owners::run(args, context, out).await,
+        Command::Demo(args) => demo::run(args, context, out).await,
         Command::Revoke(args) => revoke::run(args, context, out).await,
         Command::Serve(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;

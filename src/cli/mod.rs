@@ -12,6 +12,7 @@ pub mod owners;
 mod progress;
 mod responder;
 pub mod revoke;
+pub mod rules;
 pub mod scan;
 pub mod serve;
 mod subject;
@@ -62,6 +63,7 @@ enum Command {
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
+    Rules(rules::RulesArgs),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Token(Box<token::TokenArgs>),
@@ -117,6 +119,7 @@ fn run(cli: Cli) -> Result<Exit> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let exit = match cli.command {
         Command::Scan(args) => scan::run(&args, context, &mut out),
+        Command::Rules(args) => rules::run(&args, &context.rules, &mut out, &mut std::io::stderr()),
         command => asynchronous()?.block_on(run_async(command, &context, &mut out)),
     }?;
     out.flush()?;
@@ -133,7 +136,7 @@ pub(crate) fn asynchronous() -> Result<tokio::runtime::Runtime> {
 
 async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::Write) -> Result<Exit> {
     match command {
-        Command::Scan(_) => Ok(Exit::Usage),
+        Command::Scan(_) | Command::Rules(_) => Ok(Exit::Usage),
         Command::Verify(args) => verify::run(args, context, out).await,
         Command::Owners(args) => owners::run(args, context, out).await,
         Command::Demo(args) => demo::run(args, context, out).await,

@@ -20,6 +20,14 @@ impl Checksum {
     /// All names.
     pub const NAMES: [&str; 2] = ["crc32-base62", "gitlab-routable"];
 
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crc32Base62 => "crc32-base62",
+            Self::GitlabRoutable => "gitlab-routable",
+        }
+    }
+
     /// Looks a name up.
     pub fn named(name: &str) -> Result<Self> {
         match name {

@@ -84,12 +84,7 @@ impl Guard {
             return refused("the URL has no host: nothing was sent".to_owned());
         };
         let host = host.to_owned();
-        let listed = service
-            .head
-            .hosts
-            .iter()
-            .any(|known| Host::parse(known).is_ok_and(|known| known == host));
-        if !listed {
+        if !lists(service, &host) {
             return refused(format!(
                 "host {host} is neither in the rule file nor configured; set services.{}.bases to trust it",
                 service.name
@@ -116,14 +111,16 @@ impl Guard {
         if self.origins(&service.name).iter().any(|(base, _)| base == plain) {
             return Ok(plain.to_owned());
         }
-        if self.admit(service, &url).is_err() {
-            let origin = match url.port() {
-                Some(port) => format!("{}:{port}", url.host_str().unwrap_or_default()),
-                None => url.host_str().unwrap_or_default().to_owned(),
-            };
+        if let Err(refused) = self.admit(service, &url) {
+            let host = url.host().map(|host| host.to_owned());
+            if host.is_some_and(|host| lists(service, &host)) {
+                return Err(refused);
+            }
+            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
             return Err(CallError::Forbidden(format!(
-                "the token names host {origin}, which is neither in the rule file nor configured; \
+                "the token names host {}{port}, which is neither in the rule file nor configured; \
                  set services.{}.bases to trust it",
+                url.host_str().unwrap_or_default(),
                 service.name
             )));
         }
@@ -134,6 +131,11 @@ impl Guard {
         }
         Ok(plain.to_owned())
     }
+}
+
+fn lists(service: &Service, host: &Host) -> bool {
+    let mut hosts = service.head.hosts.iter();
+    hosts.any(|known| Host::parse(known).is_ok_and(|known| known == *host))
 }
 
 fn is_http(url: &Url) -> bool {

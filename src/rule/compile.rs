@@ -50,7 +50,7 @@ pub struct Context {
     pub words: Vec<String>,
     /// How near, in bytes.
     pub within: usize,
-    /// None of these may stand right before.
+    /// None of these may stand right before, as a whole word.
     pub unless: Vec<String>,
 }
 
@@ -134,7 +134,10 @@ impl Rule {
 
 /// Builds the pattern; bounded, so that a hostile rule file cannot take the memory.
 pub(super) fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern).size_limit(LARGEST_PROGRAM).build()
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .size_limit(LARGEST_PROGRAM)
+        .build()
 }
 
 /// Gives a rule file its meaning.

@@ -43,6 +43,9 @@ pub struct ServiceHead {
     /// Base URLs to ask in turn. Left out: `https://` and the first host. With neither, the configuration must name one.
     #[serde(default)]
     pub regions: Vec<String>,
+    /// Names that its calls use and that the configuration gives (`services.NAME.values`), each with what it is.
+    #[serde(default)]
+    pub values: BTreeMap<String, String>,
 }
 
 /// `[[rule]]`: one shape of token.
@@ -53,7 +56,8 @@ pub struct RuleFile {
     pub id: String,
     /// What it is called, for people.
     pub title: String,
-    /// Regular expression (syntax of the `regex` crate) with a group named `secret`.
+    /// Regular expression (syntax of the `regex` crate; `\b`, `\w`, `\d`, `\s` and `(?i)` are ASCII) with a group named
+    /// `secret`.
     pub pattern: String,
     /// Literals of which one must occur; derived from the pattern, or from `context`, if left out.
     #[serde(default)]
@@ -134,9 +138,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
 pub struct ContextFile {
     /// One of these must occur, in any case of letters.
     pub words: Vec<String>,
-    /// At most so many bytes before the match or after it.
+    /// At most so many bytes before the secret or after it; within it counts too.
     pub within: usize,
-    /// None of these may stand in the 24 bytes before the match: what the value is instead (`commit`, `sha`).
+    /// None of these may stand, as a whole word, in the 24 bytes before the secret: what the value is instead
+    /// (`commit`, `sha`).
     #[serde(default)]
     pub unless: Vec<String>,
 }
@@ -188,6 +193,8 @@ pub struct Expect {
     pub status: Option<u16>,
     /// Text that the body holds.
     pub body: Option<String>,
+    /// Text that the body does not hold.
+    pub without: Option<String>,
     /// JSON pointer to the value that must stand there.
     pub json: BTreeMap<String, serde_json::Value>,
     /// For `dead`: why. Left out: unknown to the service.
@@ -209,6 +216,8 @@ pub struct VerifyFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// Why the request only reads although it is not a GET or HEAD; for people, and so that it is never a slip.
+    pub reads: Option<String>,
     /// Replies that prove it alive.
     pub live: Vec<Expect>,
     /// Replies that prove it dead. Anything else is unknown.

@@ -24,6 +24,7 @@ impl Shape {
     pub(super) fn of(pattern: &str) -> Result<Self> {
         let hir = regex_syntax::ParserBuilder::new()
             .utf8(false)
+            .unicode(false)
             .build()
             .parse(pattern)?;
         let mut groups = Vec::new();

@@ -7,9 +7,10 @@ pub mod checksum;
 pub mod compile;
 pub mod decode;
 pub mod file;
+pub mod judge;
 mod keywords;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
@@ -33,12 +34,17 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// The rule files that were built in.
-    pub fn bundled() -> Result<Self> {
-        let mut set = Self {
+    /// No rules.
+    pub fn empty() -> Self {
+        Self {
             services: Vec::new(),
             rules: Vec::new(),
-        };
+        }
+    }
+
+    /// The rule files that were built in.
+    pub fn bundled() -> Result<Self> {
+        let mut set = Self::empty();
         for (name, text) in BUNDLED {
             set.add(name, &format!("rules/{name}.toml (built in)"), text)?;
         }
@@ -47,10 +53,17 @@ impl RuleSet {
 
     /// Adds a rule file, or every `*.toml` of a folder; a service of the same name is replaced.
     pub fn load(&mut self, path: &Path) -> Result<()> {
+        Self::files(path)?
+            .iter()
+            .try_for_each(|file| self.load_file(file))
+    }
+
+    /// The file, or every `*.toml` of the folder, sorted; fails where there is none.
+    pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
         let shown = path.display();
         let data = std::fs::metadata(path).with_context(|| format!("cannot read rules from {shown}"))?;
         if !data.is_dir() {
-            return self.load_file(path);
+            return Ok(vec![path.to_owned()]);
         }
         let mut files: Vec<_> = std::fs::read_dir(path)
             .with_context(|| format!("cannot read rules from {shown}"))?
@@ -62,7 +75,7 @@ impl RuleSet {
         if files.is_empty() {
             bail!("{shown} holds no rule file (*.toml)");
         }
-        files.iter().try_for_each(|file| self.load_file(file))
+        Ok(files)
     }
 
     fn load_file(&mut self, path: &Path) -> Result<()> {

@@ -1,17 +1,25 @@
-//! Everything together, as one binary: real databases, real servers on loopback, real git.
+//! Everything a user can see, tested from outside through one binary.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says where, and stops"
-)]
-
-mod call; // calls: where they may go, how often, what is read
-mod notify; // what owners are told, by real SMTP and HTTP on loopback
-mod owner; // finding owners, asked of local services and read from CODEOWNERS
-mod policy; // what may be done about a leak: the table of decisions
-mod respond; // the life of one leak, cut off anywhere and run again
-mod revoke; // the ways to end a token, against local services that refuse, delay and lie
-mod store; // what is remembered, in real SQLite files
-mod support; // what several test modules need
+mod call; // one request, sent safely and read
+mod history; // git: history, index, ranges
+mod house; // the rules of this repository
+mod layers; // which module may use which
+mod notify; // telling owners, over real sockets
+mod owner; // who must hear
+mod played; // a service played on loopback, for call, probe and verify
+mod policy; // what may be done
+mod probe; // made-up tokens
+mod replies; // recorded exchanges against the rules' expectations
+mod report; // text, JSON
+mod respond; // the life of one leak, cut off anywhere
+mod revoke; // the ways to end a token, against services that refuse, delay and lie
+mod rules; // rule files: the shipped ones and broken ones
+mod sarif; // SARIF 2.1.0
+mod sarif_validator; // SARIF as Microsoft's validator sees it
+mod scan; // files, folders, standard input
+mod secrecy; // no secret in logs, errors and URLs of calls
+mod store; // what is remembered, and the ledger
+mod support; // what the tests share
 mod template; // filling a call in: no value leaves its place
+mod token_service; // the embedded token service, over HTTP and at the command line
 mod verify; // verdicts and identities

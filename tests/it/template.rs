@@ -131,6 +131,16 @@ fn values_that_join_to_dots_do_not_climb() {
     assert!(matches!(got, Err(CallError::Forbidden(_))));
     let got = fill(&call("DELETE {base}/orgs/.{x}/z", &[], None), &values);
     assert!(matches!(got, Err(CallError::Forbidden(_))));
+    // Encoded they would not climb here, but at a service that decodes before it routes.
+    for x in ["..", "a/../../admin", "../admin", "a\\..\\b", "a/."] {
+        values.set("x", x);
+        let got = fill(&call("DELETE {base}/orgs/{x}/z", &[], None), &values);
+        assert!(matches!(got, Err(CallError::Forbidden(_))), "{x}");
+        assert!(
+            fill(&call("GET {base}/orgs?like={x}", &[], None), &values).is_ok(),
+            "{x}"
+        );
+    }
 }
 
 #[test]

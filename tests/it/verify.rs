@@ -1,20 +1,16 @@
 //! Verdicts and identities, from services that answer, lie, or say nothing.
 
-use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
-use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use unleak::call::Caller;
-use unleak::call::{ServiceSettings, Values};
 use unleak::leak::{DeadWhy, Held, Verdict};
 use unleak::rule::RuleSet;
-use unleak::secret::Secret;
-use unleak::verify::{Answer, Verifier, made_up};
+use unleak::verify::{Answer, Verifier};
 
-use crate::call::{Answer as Said, Server, TOKEN, caller, held, json, quick, reply, rules};
+use crate::played::{Answer as Said, Server, TOKEN, caller, held, json, reply, rules};
 
-const VERIFY: &str = r#"
+pub(crate) const VERIFY: &str = r#"
 [verify]
 request = "GET {base}/user"
 headers = { Authorization = "Bearer {secret}" }
@@ -236,26 +232,6 @@ async fn of_two_regions_one_that_knows_the_token_is_enough_and_both_must_deny_it
 }
 
 #[tokio::test]
-async fn a_service_that_says_yes_to_all_is_not_believed() {
-    let portal = Server::start(|_| reply(200, "Content-Type: text/html\r\n", "<h1>Welcome</h1>")).await;
-    let set = rules("", VERIFY);
-    let verifier = Verifier::new(caller(&[&portal.base]));
-    let other = concat!("exp_", "z9y8x7w6v5u4t3s2r1q0");
-    for token in [TOKEN, other] {
-        let verdict = verifier.verify(&set.rules[0], &held(token, &[])).await.verdict;
-        let said = "the service says yes to a made-up token (captive portal or proxy?)";
-        assert_eq!(verdict, Verdict::unknown(said));
-    }
-    let seen = portal.seen();
-    assert_eq!(seen.len(), 1, "one probe, and no real token");
-    assert!(
-        !is_ours(&seen[0]) && seen[0].contains("Bearer exp_") || seen[0].contains("bearer exp_"),
-        "{}",
-        seen[0]
-    );
-}
-
-#[tokio::test]
 async fn one_secret_is_asked_about_once_however_many_ask() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -346,115 +322,4 @@ async fn without_a_call_or_for_what_is_public_nothing_is_asked() {
         .verdict;
     assert_eq!(verdict, Verdict::unknown("public by design: never asked"));
     assert!(service.seen().is_empty());
-}
-
-#[tokio::test]
-async fn the_secret_and_the_operators_credential_are_in_no_log_no_error_and_no_url() {
-    let _ = Values::new("example");
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_writer({
-            let log = log.clone();
-            move || log.clone()
-        })
-        .finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let credential = "operator:correct-horse-battery";
-    let rest = VERIFY.replace("Bearer {secret}", "Bearer {secret} {basic:operator}")
-        + "[[verify.identify]]\nrequest = \"GET {base}/bot{secret}/me\"\nidentity = { email = \"/email\" }\n";
-    let set = rules("", &rest);
-    let echo = Server::start(|request| {
-        let status = if is_ours(request) { 200 } else { 401 };
-        reply(
-            status,
-            &format!("X-OAuth-Scopes: {TOKEN}\r\n"),
-            &format!("Invalid {request}"),
-        )
-    })
-    .await;
-    let dropping =
-        Server::start(|_| Said::Bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec())).await;
-    let mut said = String::new();
-    for base in [
-        echo.base.as_str(),
-        dropping.base.as_str(),
-        "http://127.0.0.1:1",
-        "https://127.0.0.1:1",
-    ] {
-        let settings = quick(ServiceSettings {
-            bases: vec![base.to_owned()],
-            credential: Some(Secret::new(credential)),
-            ..ServiceSettings::default()
-        });
-        let caller = Caller::new(settings).unwrap();
-        let held = held(TOKEN, &[]);
-        let answer = ask(caller.clone(), &set, &held).await;
-        said.push_str(&format!("{answer:?}"));
-        let values = Values::of(&held, &caller, &set.services[0], base);
-        let call = set.rules[0].verify.as_ref().unwrap().identify[0].call();
-        let got = caller.act(&set.services[0], &call, &values).await;
-        said.push_str(&format!("{got:?} {values:?}"));
-    }
-    drop(guard);
-    said.push_str(&String::from_utf8(log.0.lock().unwrap().clone()).unwrap());
-    assert!(
-        said.contains("called") && said.contains("no connection"),
-        "{said}"
-    );
-    for secret in [TOKEN, &TOKEN[4..], credential, "b3BlcmF0b3I6", "correct-horse"] {
-        assert!(!said.contains(secret), "{secret} in {said}");
-    }
-    let urls: Vec<String> = echo
-        .seen()
-        .iter()
-        .filter_map(|seen| seen.split(' ').nth(1).map(str::to_owned))
-        .collect();
-    assert_eq!(
-        urls.iter().filter(|url| url.contains(TOKEN)).count(),
-        2,
-        "only where the rule puts it: {urls:?}"
-    );
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-proptest! {
-    #[test]
-    fn a_made_up_token_has_the_same_shape_and_is_never_the_real_one(rest in "[ -~]{0,60}", odd in any::<String>()) {
-        for text in [format!("exp_{rest}"), format!("exp_{odd}")] {
-            let Some(made) = made_up(&Secret::new(text.clone()), "exp_") else {
-                prop_assert!(!text[4..].bytes().any(|b| b.is_ascii_alphanumeric()) || text.len() < 7);
-                continue;
-            };
-            let made = made.expose_str().unwrap();
-            prop_assert!(made != text && made.starts_with("exp_") && made.len() == text.len());
-            for (a, b) in made.chars().zip(text.chars()) {
-                prop_assert_eq!(a.is_ascii_alphanumeric(), b.is_ascii_alphanumeric());
-                prop_assert_eq!(a.is_ascii_uppercase(), b.is_ascii_uppercase());
-                prop_assert!(a.is_ascii_alphanumeric() || a == b);
-            }
-        }
-    }
-
-    #[test]
-    fn a_made_up_hexadecimal_token_is_hexadecimal_and_one_of_digits_has_digits(
-        hex in "[0-9a-f]{40}", digits in "[0-9]{12}"
-    ) {
-        let made = made_up(&Secret::new(format!("{digits}_{hex}")), "").unwrap();
-        let (left, right) = made.expose_str().unwrap().split_once('_').unwrap();
-        prop_assert!(left.bytes().all(|b| b.is_ascii_digit()));
-        prop_assert!(right.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)));
-    }
 }

@@ -1,1 +1,0 @@
-//! Proves a rule file.

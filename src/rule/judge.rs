@@ -1,0 +1,120 @@
+//! Is a match of a rule's pattern really a token? The one judgement that the scan, the proof of a rule file and the
+//! command line share. Reads bytes only: it must never ask anybody.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use regex::bytes::Captures;
+
+use super::compile::{Context, Rule};
+use super::decode;
+
+/// How far before the secret the words of `context.unless` are looked for, in bytes.
+pub const UNLESS_WITHIN: usize = 24;
+
+/// A match that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Where the secret stands.
+    pub range: Range<usize>,
+    /// What it says about itself, by name; untrusted text.
+    pub facts: BTreeMap<String, String>,
+}
+
+/// Whether what `captures` found in `hay` is a token of this rule: checksum, digits, entropy, the words around it, and
+/// what it says about itself. `hay` is the text that `captures` was made from, so that the words around are at hand.
+/// Other parts that the rule needs are not looked for.
+pub fn judge(rule: &Rule, hay: &[u8], captures: &Captures<'_>) -> Option<Judged> {
+    let secret = captures.name("secret")?;
+    let (range, bytes) = (secret.range(), secret.as_bytes());
+    if bytes.is_empty()
+        || rule.checksum.is_some_and(|checksum| !checksum.holds(bytes))
+        || bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < rule.digits
+        || rule.entropy.is_some_and(|least| entropy(bytes) < least)
+        || rule
+            .context
+            .as_ref()
+            .is_some_and(|context| !stands_in(context, hay, &range))
+    {
+        return None;
+    }
+    let facts = match &rule.decode {
+        Some(file) => decode::read(file, captures.name(&file.group)?.as_bytes())?,
+        None => BTreeMap::new(),
+    };
+    Some(Judged { range, facts })
+}
+
+/// The first token of this rule in `hay`.
+pub fn first(rule: &Rule, hay: &[u8]) -> Option<Judged> {
+    rule.regex()
+        .captures_iter(hay)
+        .find_map(|captures| judge(rule, hay, &captures))
+}
+
+/// Shannon entropy in bits per byte.
+pub fn entropy(bytes: &[u8]) -> f64 {
+    let mut counts = [0_u32; 256];
+    for &byte in bytes {
+        counts[usize::from(byte)] += 1;
+    }
+    let all = bytes.len() as f64;
+    counts
+        .iter()
+        .filter(|&&count| count > 0)
+        .map(|&count| {
+            let share = f64::from(count) / all;
+            -share * share.log2()
+        })
+        .sum()
+}
+
+fn stands_in(context: &Context, hay: &[u8], secret: &Range<usize>) -> bool {
+    let near =
+        secret.start.saturating_sub(context.within)..secret.end.saturating_add(context.within).min(hay.len());
+    let near = hay[near].to_ascii_lowercase();
+    if !context
+        .words
+        .iter()
+        .any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
+    {
+        return false;
+    }
+    // One byte more than is looked at, so that a word cut in two is not taken for a whole one.
+    let before = hay[secret.start.saturating_sub(UNLESS_WITHIN + 1)..secret.start].to_ascii_lowercase();
+    !context
+        .unless
+        .iter()
+        .any(|word| holds_word(&before, word.as_bytes(), secret.start > UNLESS_WITHIN))
+}
+
+/// Whether `word` stands in `text` without a further letter on either side; with `cut`, not at its very beginning.
+fn holds_word(text: &[u8], word: &[u8], cut: bool) -> bool {
+    let letter = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphabetic);
+    memchr::memmem::find_iter(text, word).any(|at| {
+        let (before, after) = (at.checked_sub(1).map(|i| &text[i]), text.get(at + word.len()));
+        let longer = (letter(word.first()) && letter(before)) || (letter(word.last()) && letter(after));
+        !longer && !(cut && at == 0)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{entropy, holds_word};
+
+    #[test]
+    fn entropy_counts_bits_per_byte() {
+        assert!((entropy(b"abcd") - 2.0).abs() < 1e-9);
+        assert!(entropy(b"aaaa").abs() < 1e-9);
+        assert!(entropy(b"").abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_word_counts_only_without_letters_beside_it() {
+        assert!(holds_word(b"git_sha1: ", b"sha1", false));
+        assert!(holds_word(b"uses: a/b@", b"@", false));
+        assert!(!holds_word(b"shared_token=", b"sha", false));
+        assert!(!holds_word(b"commits/", b"commit", false));
+        assert!(!holds_word(b"sha: ", b"sha", true), "it may be cut");
+    }
+}

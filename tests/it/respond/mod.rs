@@ -282,3 +282,18 @@ async fn a_token_that_its_owner_revoked_after_the_notice_is_told_to_be_dead_and_
         ]
     );
 }
+
+#[tokio::test]
+async fn a_token_whose_owner_is_disabled_stays_open_because_it_can_come_back() {
+    let server = MockServer::start().await;
+    alive_for(&server, 0).await;
+    let disabled = VERIFY.replace(r#"why = "revoked""#, r#"why = "owner-disabled""#);
+    let home = Home::new(&server, &[&disabled, REVOKE]);
+    let response = home.respond(allow(&["revoke"])).await;
+    assert!(response.leak.verdict.as_ref().unwrap().is_dead());
+    assert!(
+        !home.actions().await.contains(&"closed".to_owned()),
+        "{:?}",
+        response.steps
+    );
+}

@@ -1,13 +1,18 @@
 //! Several ways, several regions, and ways that are not open to us.
 
 use serde_json::json;
+use unleak::call::{CallSettings, Caller};
+use unleak::finding::RuleId;
 use unleak::leak::Revocation;
+use unleak::policy::Action;
 use unleak::revoke;
+use unleak::rule::RuleSet;
 use unleak::secret::Secret;
+use unleak::verify::Verifier;
 use wiremock::matchers::{body_string_contains, header, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::support::held::{VERIFY, caller, held, rule, service, token};
+use crate::support::held::{VERIFY, caller, held, order, rule, service, token};
 
 use super::{SELF, alive_for, changes, reason, revoke_with, run};
 
@@ -195,6 +200,45 @@ async fn a_token_that_no_region_found_and_that_lives_on_is_refused_with_the_page
     assert!(matches!(ended, Revocation::Refused { .. }), "{ended:?}");
     assert!(
         reason(&ended).contains("https://example.com/settings"),
+        "{ended:?}"
+    );
+}
+
+/// PostHog's own rule file: the secret token of a team is never rolled, only a person can.
+#[tokio::test]
+async fn posthogs_team_secret_that_no_region_rolls_is_refused_with_the_page() {
+    let (us, eu) = (MockServer::start().await, MockServer::start().await);
+    for (server, live) in [(&us, true), (&eu, false)] {
+        let answer = if live {
+            ResponseTemplate::new(200).set_body_json(json!({"flags": []}))
+        } else {
+            ResponseTemplate::new(401)
+        };
+        Mock::given(path("/api/feature_flag/local_evaluation/"))
+            .respond_with(answer)
+            .mount(server)
+            .await;
+        Mock::given(path("/api/revoke_leaked_key"))
+            .respond_with(ResponseTemplate::new(200).set_body_json(json!({"found": false, "type": null})))
+            .expect(1)
+            .mount(server)
+            .await;
+    }
+    let rules = RuleSet::bundled().unwrap();
+    let rule = rules.find(&RuleId::new("posthog", "project-secret-key")).unwrap();
+    let mut held = held();
+    held.leak.rule = rule.id.clone();
+    let services = [("posthog".to_owned(), service(&[us.uri(), eu.uri()]))].into();
+    let caller = Caller::new(CallSettings {
+        services,
+        ..CallSettings::default()
+    });
+    let caller = caller.unwrap();
+    let verifier = Verifier::new(caller.clone());
+    let ended = revoke::revoke(order(&held, Action::Revoke), &caller, &verifier, rule, &held).await;
+    assert!(matches!(ended, Revocation::Refused { .. }), "{ended:?}");
+    assert!(
+        reason(&ended).contains("posthog.com/settings/project"),
         "{ended:?}"
     );
 }

@@ -1,1 +1,416 @@
-//! Placeholder.
+//! The configuration: defaults, then the file, then the environment, then flags. The only reader of the environment.
+//!
+//! Only the operator's own file is read, never one that a scanned repository brings: a repository that could name the
+//! base URL of a service could have every token sent to itself. Secrets come from files and environment variables that
+//! the file names, and are never written in it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use crate::call::{CallSettings, ServiceSettings};
+use crate::notify;
+use crate::owner::OwnerSettings;
+use crate::policy::Policy;
+use crate::secret::{FingerprintKey, Secret};
+
+/// The reference: every key with its default and what it does. `unleak config` prints it.
+pub const REFERENCE: &str = include_str!("config.default.toml");
+
+/// Largest configuration or key file that is read, in bytes.
+const LARGEST: u64 = 1 << 20;
+
+/// The configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where leaks are remembered.
+    pub store: StoreSection,
+    /// Where fingerprints get their key.
+    pub fingerprint: FingerprintSection,
+    /// How services are called.
+    pub call: CallSection,
+    /// By service name.
+    pub services: BTreeMap<String, ServiceSection>,
+    /// Who hears of leaks without an owner.
+    pub owners: OwnerSettings,
+    /// How owners are told.
+    pub notify: notify::Settings,
+    /// What may be done.
+    pub policy: Policy,
+    /// The embedded token service.
+    pub serve: ServeSection,
+    #[serde(skip)]
+    environment: Environment,
+}
+
+/// `[store]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSection {
+    /// `sqlite:///path/to/file`.
+    pub url: Option<String>,
+    /// File with the key that seals secrets; made on first use.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[fingerprint]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FingerprintSection {
+    /// File with the key; made on first use.
+    pub key_file: Option<PathBuf>,
+}
+
+/// `[call]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CallSection {
+    /// Longest time for one request and its reply.
+    pub timeout_seconds: u64,
+}
+
+impl Default for CallSection {
+    fn default() -> Self {
+        Self { timeout_seconds: 15 }
+    }
+}
+
+/// `[services.NAME]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServiceSection {
+    /// Base URLs instead of the rule file's, for self-hosted services.
+    pub bases: Vec<String>,
+    /// Environment variable with the operator's credential.
+    pub credential_env: Option<String>,
+    /// File with the operator's credential.
+    pub credential_file: Option<PathBuf>,
+    /// Organisations to ask for where the service does not tell.
+    pub organisations: Vec<String>,
+    /// Further values for `{name}` in requests.
+    pub values: BTreeMap<String, String>,
+    /// How long to wait for the service to settle, instead of the rule file's times.
+    pub settle_seconds: Option<u64>,
+}
+
+/// `[serve]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServeSection {
+    /// Address to listen on.
+    pub listen: String,
+    /// `sqlite:///path/to/file` of the token service.
+    pub store: Option<String>,
+    /// File with the key under which tokens are kept; made on first use.
+    pub key_file: Option<PathBuf>,
+    /// Environment variable with a key whose bearer may see and stop every token.
+    pub operator_key_env: Option<String>,
+    /// File with that key.
+    pub operator_key_file: Option<PathBuf>,
+}
+
+impl Default for ServeSection {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:7890".to_owned(),
+            store: None,
+            key_file: None,
+            operator_key_env: None,
+            operator_key_file: None,
+        }
+    }
+}
+
+/// What is taken from the environment, once.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Folder for the configuration file.
+    config: Option<PathBuf>,
+    /// Folder for keys and stores.
+    state: Option<PathBuf>,
+    /// `NO_COLOR` is set, or the terminal is `dumb`.
+    pub plain: bool,
+    /// Who runs the program, for the ledger.
+    pub user: String,
+    /// A pull request from a fork runs it (GitHub Actions): whoever wrote the commits chose what is scanned.
+    pub fork: bool,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    pub fn of_process() -> Self {
+        let folder = |xdg: &str, below_home: &str| {
+            let home = || {
+                path("HOME")
+                    .or_else(|| path("USERPROFILE"))
+                    .map(|home| home.join(below_home))
+            };
+            path(xdg)
+                .filter(|path| path.is_absolute())
+                .or_else(home)
+                .map(|path| path.join("unleak"))
+        };
+        Self {
+            config: folder("XDG_CONFIG_HOME", ".config"),
+            state: path("UNLEAK_STATE").or_else(|| folder("XDG_STATE_HOME", ".local/state")),
+            plain: variable("NO_COLOR").is_some_and(|value| !value.is_empty())
+                || variable("TERM").is_some_and(|term| term == "dumb"),
+            user: variable("USER")
+                .or_else(|| variable("USERNAME"))
+                .unwrap_or_else(|| "operator".to_owned()),
+            fork: is_fork(),
+        }
+    }
+}
+
+/// Whether GitHub's event says that the pull request's head is another repository than its base.
+fn is_fork() -> bool {
+    if !variable("GITHUB_EVENT_NAME").is_some_and(|name| name.starts_with("pull_request")) {
+        return false;
+    }
+    let event = path("GITHUB_EVENT_PATH").and_then(|path| std::fs::read(path).ok());
+    let event: serde_json::Value = event
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
+    let name = |pointer: &str| event.pointer(pointer).and_then(serde_json::Value::as_str);
+    // An event that cannot be read could be anything, a fork's too.
+    let base = name("/repository/full_name");
+    base.is_none() || name("/pull_request/head/repo/full_name") != base
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    variable(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}
+
+impl Config {
+    /// The file at `path`; without one the user's own (`~/.config/unleak/config.toml`), if there is one.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood; the message names file, line and field.
+    pub fn load(path: Option<&Path>) -> Result<Self> {
+        let environment = Environment::of_process();
+        let own = environment
+            .config
+            .as_ref()
+            .map(|folder| folder.join("config.toml"));
+        let file = path
+            .map(Path::to_owned)
+            .or_else(|| own.filter(|file| file.exists()));
+        let mut config = match &file {
+            Some(file) => Self::parse(&read(file)?, &file.display().to_string())?,
+            None => Self::default(),
+        };
+        config.environment = environment;
+        Ok(config)
+    }
+
+    /// Reads a configuration from text; `shown` is how errors call it.
+    ///
+    /// # Errors
+    /// Text that is not TOML, or a key that does not exist.
+    pub fn parse(text: &str, shown: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|error| anyhow::anyhow!("{shown}: {}", error.to_string().trim_end()))
+    }
+
+    /// What was taken from the environment.
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// The key for fingerprints: the configured file, else one in the state folder, made on first use. Where no file
+    /// can be made (no home, read-only), a key for this run alone.
+    ///
+    /// # Errors
+    /// A configured file that cannot be used, or no random bytes.
+    pub fn fingerprint_key(&self) -> Result<FingerprintKey> {
+        if let Some(file) = &self.fingerprint.key_file {
+            return key_file(file).map(FingerprintKey::new);
+        }
+        match self.state("fingerprint.key").and_then(|file| key_file(&file)) {
+            Ok(key) => Ok(FingerprintKey::new(key)),
+            Err(error) => {
+                tracing::info!("fingerprints hold for this run only: {error:#}");
+                FingerprintKey::random().context("the operating system gives no random bytes")
+            }
+        }
+    }
+
+    /// The store's URL and key.
+    ///
+    /// # Errors
+    /// No place to keep them, or a key file that cannot be used.
+    pub fn store(&self) -> Result<(String, Vec<u8>)> {
+        let url = self.url(self.store.url.as_ref(), "leaks.sqlite")?;
+        Ok((url, self.key(self.store.key_file.as_ref(), "store.key")?))
+    }
+
+    /// The token service's store URL (`given` wins over the file) and key.
+    ///
+    /// # Errors
+    /// No place to keep them, or a key file that cannot be used.
+    pub fn token_store(&self, given: Option<&String>) -> Result<(String, Vec<u8>)> {
+        let url = self.url(given.or(self.serve.store.as_ref()), "tokens.sqlite")?;
+        Ok((url, self.key(self.serve.key_file.as_ref(), "tokens.key")?))
+    }
+
+    /// The key whose bearer may see and stop every token of the embedded service, if one is configured.
+    ///
+    /// # Errors
+    /// A file or variable that is named but not there.
+    pub fn operator(&self) -> Result<Option<Secret>> {
+        let serve = &self.serve;
+        secret(
+            serve.operator_key_env.as_ref(),
+            serve.operator_key_file.as_ref(),
+            "serve.operator_key",
+        )
+    }
+
+    /// The channels for notices, their secrets read.
+    ///
+    /// # Errors
+    /// A file or variable that is named but not there.
+    pub fn notify_settings(&self) -> Result<notify::Settings> {
+        let mut settings = self.notify.clone();
+        if let Some(email) = &mut settings.email {
+            let (env, file) = (email.password_env.as_ref(), email.password_file.as_ref());
+            email.password = secret(env, file, "notify.email.password")?;
+        }
+        if let Some(webhook) = settings
+            .webhook
+            .as_mut()
+            .filter(|webhook| webhook.secret.is_none())
+        {
+            let (env, file) = (webhook.secret_env.as_ref(), webhook.secret_file.as_ref());
+            webhook.secret = secret(env, file, "notify.webhook.secret")?;
+        }
+        Ok(settings)
+    }
+
+    fn url(&self, given: Option<&String>, name: &str) -> Result<String> {
+        given
+            .cloned()
+            .map_or_else(|| Ok(format!("sqlite://{}", self.state(name)?.display())), Ok)
+    }
+
+    fn key(&self, given: Option<&PathBuf>, name: &str) -> Result<Vec<u8>> {
+        key_file(&given.cloned().map_or_else(|| self.state(name), Ok)?)
+    }
+
+    fn state(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.environment.state.as_ref();
+        folder
+            .map(|folder| folder.join(name))
+            .context("no home folder is known; set HOME or UNLEAK_STATE")
+    }
+
+    /// How services are called, credentials read.
+    ///
+    /// # Errors
+    /// A credential file or variable that is named but not there.
+    pub fn call_settings(&self) -> Result<CallSettings> {
+        let mut services = BTreeMap::new();
+        for (name, section) in &self.services {
+            let key = format!("services.{name}.credential");
+            let settings = ServiceSettings {
+                bases: section.bases.clone(),
+                credential: secret(
+                    section.credential_env.as_ref(),
+                    section.credential_file.as_ref(),
+                    &key,
+                )?,
+                organisations: section.organisations.clone(),
+                values: section.values.clone(),
+                settle: section.settle_seconds.map(Duration::from_secs),
+            };
+            services.insert(name.clone(), settings);
+        }
+        let timeout = Duration::from_secs(self.call.timeout_seconds.clamp(1, 600));
+        Ok(CallSettings {
+            services,
+            timeout,
+            ..CallSettings::default()
+        })
+    }
+}
+
+/// A secret from the environment variable or the file that the configuration names under `key`.
+///
+/// # Errors
+/// Both named, or the one named is not there or empty.
+pub fn secret(env: Option<&String>, file: Option<&PathBuf>, key: &str) -> Result<Option<Secret>> {
+    let text = match (env, file) {
+        (Some(_), Some(_)) => bail!("give one of {key}_env and {key}_file, not both"),
+        (Some(name), None) => {
+            variable(name).with_context(|| format!("{key}_env names {name}, which is not set"))?
+        }
+        (None, Some(file)) => read(file).with_context(|| format!("{key}_file cannot be used"))?,
+        (None, None) => return Ok(None),
+    };
+    let text = zeroize::Zeroizing::new(text);
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        bail!("the secret that {key} names is empty");
+    }
+    Ok(Some(Secret::new(trimmed.as_bytes())))
+}
+
+fn read(file: &Path) -> Result<String> {
+    let shown = file.display();
+    let size = std::fs::metadata(file)
+        .with_context(|| format!("cannot read {shown}"))?
+        .len();
+    if size > LARGEST {
+        bail!("{shown} has {size} bytes; at most {LARGEST} are read");
+    }
+    std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))
+}
+
+/// The 32 bytes of a key file; made, readable by its owner alone, if it is not there.
+fn key_file(file: &Path) -> Result<Vec<u8>> {
+    let shown = file.display();
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Ok(mut made) => {
+            let mut key = [0_u8; 32];
+            getrandom::fill(&mut key).context("the operating system gives no random bytes")?;
+            std::io::Write::write_all(&mut made, &key).with_context(|| format!("cannot write {shown}"))?;
+            Ok(key.to_vec())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => written_key(file),
+        Err(error) => Err(error).with_context(|| format!("cannot make the key file {shown}")),
+    }
+}
+
+/// Another process may just be writing it; that takes no time worth speaking of.
+fn written_key(file: &Path) -> Result<Vec<u8>> {
+    for _ in 0..50 {
+        let key = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        match key.len() {
+            32 => return Ok(key),
+            0 => std::thread::sleep(Duration::from_millis(10)),
+            _ => break,
+        }
+    }
+    bail!("{} is not a key file of unleak (32 bytes)", file.display())
+}

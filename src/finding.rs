@@ -176,6 +176,8 @@ pub enum Origin {
     Staged,
     /// git's history; the commit that brought it in.
     Commit(CommitInfo),
+    /// An object of git's history that no commit holds, such as one that only a tag names; its id.
+    Object(String),
     /// Standard input.
     Stdin,
 }
@@ -186,7 +188,7 @@ impl Origin {
         match self {
             Self::Worktree => "worktree",
             Self::Staged => "staged",
-            Self::Commit(_) => "history",
+            Self::Commit(_) | Self::Object(_) => "history",
             Self::Stdin => "stdin",
         }
     }
@@ -195,7 +197,7 @@ impl Origin {
     pub fn commit(&self) -> Option<&CommitInfo> {
         match self {
             Self::Commit(commit) => Some(commit),
-            Self::Worktree | Self::Staged | Self::Stdin => None,
+            Self::Worktree | Self::Staged | Self::Object(_) | Self::Stdin => None,
         }
     }
 }

@@ -176,6 +176,17 @@ pub struct Owner {
     pub organisation: Option<String>,
 }
 
+impl Owner {
+    /// What tells one owner from another: the address if there is one, else the name, without regard to case. Whoever
+    /// must hear for two reasons is told once.
+    pub fn key(&self) -> String {
+        match &self.email {
+            Some(email) => format!("mail:{}", email.trim().to_lowercase()),
+            None => format!("name:{}", self.name.trim().to_lowercase()),
+        }
+    }
+}
+
 /// What was told to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {

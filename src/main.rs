@@ -1,5 +1,5 @@
 //! Parses, logs, runs, and gives the exit code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    unleak::cli::main()
 }

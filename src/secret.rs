@@ -132,6 +132,20 @@ pub fn mac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// The alphabet of [`crc32_base62`] and of the tokens that the embedded token service makes.
+pub const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// CRC-32 (IEEE 802.3) of `body` as six base-62 characters: the checksum that GitHub, npm and our own tokens carry.
+pub fn crc32_base62(body: &[u8]) -> [u8; 6] {
+    let mut rest = crc32fast::hash(body) as usize;
+    let mut text = [b'0'; 6];
+    for slot in text.iter_mut().rev() {
+        *slot = BASE62[rest % 62];
+        rest /= 62;
+    }
+    text
+}
+
 /// Keyed hash of a secret (HMAC-SHA256, first 16 bytes): its only name outside the process.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Fingerprint([u8; 16]);

@@ -1,4 +1,160 @@
-//! The command line: it parses, calls the stations and prints. No rule of the domain stands here.
+//! The command line: one file for each command, its arguments and its run together.
+//!
+//! A door: it reads arguments and configuration, calls the stations, prints, and chooses the exit code. It holds no
+//! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
+mod ask;
 pub mod exit;
+pub mod log;
+mod output;
+pub mod owners;
+mod progress;
+mod responder;
+pub mod revoke;
 pub mod rules;
+pub mod scan;
+pub mod serve;
+mod subject;
+pub mod token;
+pub mod verify;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+pub use exit::Exit;
+
+use crate::config::Config;
+use crate::rule::RuleSet;
+
+/// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
+#[derive(Debug, Parser)]
+#[command(name = "unleak", version, max_term_width = 110, arg_required_else_help = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    log: log::LogArgs,
+    /// Configuration file [default: ~/.config/unleak/config.toml]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "UNLEAK_CONFIG",
+        help_heading = "Global options"
+    )]
+    config: Option<PathBuf>,
+    /// Rule file or folder of rule files to use besides the built-in ones; a service of the same name is replaced
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    rules: Vec<PathBuf>,
+}
+
+const EXIT_CODES: &str = "Exit codes:\n  \
+    0  nothing found\n  1  leaks found (see --fail-on)\n  2  wrong use or configuration\n  \
+    3  incomplete: something was not scanned, or nothing was";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Scan(Box<scan::ScanArgs>),
+    Verify(verify::VerifyArgs),
+    Owners(owners::OwnersArgs),
+    Revoke(revoke::RevokeArgs),
+    Rules(rules::RulesArgs),
+    Serve(serve::ServeArgs),
+    Token(Box<token::TokenArgs>),
+}
+
+/// What every command is given besides its arguments.
+pub struct Context {
+    /// The configuration.
+    pub config: Config,
+    /// The rules.
+    pub rules: RuleSet,
+    /// Whether nothing but errors is said.
+    pub quiet: bool,
+}
+
+/// Parses the process's arguments and runs; the exit code is the program's.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and are no failure.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Clean
+            }
+            .into();
+        }
+    };
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(error) if exit::is_closed_pipe(&error) => Exit::Clean.into(),
+        Err(error) => exit::explain(&error, &mut std::io::stderr().lock()).into(),
+    }
+}
+
+fn run(cli: Cli) -> Result<Exit> {
+    let config = Config::load(cli.config.as_deref())?;
+    log::start(
+        &cli.log,
+        std::io::stderr().is_terminal() && !config.environment().plain,
+    );
+    let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
+    for path in &cli.rules {
+        rules.load(path)?;
+    }
+    let context = Context {
+        config,
+        rules,
+        quiet: cli.log.quiet,
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let exit = match cli.command {
+        Command::Scan(args) => scan::run(&args, context, &mut out),
+        Command::Rules(args) => rules::run(&args, &context.rules, &mut out, &mut std::io::stderr().lock()),
+        command => asynchronous()?.block_on(run_async(command, &context, &mut out)),
+    }?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// Started only for commands that talk to somebody: a plain scan must not pay for it.
+pub(crate) fn asynchronous() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the async runtime")
+}
+
+async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::Write) -> Result<Exit> {
+    match command {
+        Command::Scan(_) | Command::Rules(_) => Ok(Exit::Usage),
+        Command::Verify(args) => verify::run(args, context, out).await,
+        Command::Owners(args) => owners::run(args, context, out).await,
+        Command::Revoke(args) => revoke::run(args, context, out).await,
+        Command::Serve(args) => {
+            let (store, key) = context.config.token_store(args.store.as_ref())?;
+            let operator = context.config.operator()?;
+            serve::run(
+                args,
+                &context.config.serve.listen,
+                &store,
+                &key,
+                operator.as_ref(),
+                out,
+            )
+            .await
+            .map(|()| Exit::Clean)
+        }
+        Command::Token(args) => {
+            let (store, key) = context.config.token_store(args.store.as_ref())?;
+            token::run(*args, &store, &key, out).await.map(|()| Exit::Clean)
+        }
+    }
+}

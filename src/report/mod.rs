@@ -1,15 +1,31 @@
-//! Placeholder.
+//! A scan as text, JSON or SARIF: pure functions over a [`Report`].
+//!
+//! Nothing here reads a clock, a file or the environment, and no secret may reach the output unless
+//! [`Options::show_secrets`] asks for it; SARIF never holds one.
+
+mod group;
+mod json;
+mod redact;
+mod sarif;
+mod text;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{BufWriter, Write};
+use std::str::FromStr;
 
-use crate::finding::{Coverage, Finding, RuleCard};
+use anyhow::Result;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::finding::{Coverage, Finding, Origin, RuleCard, RuleId, Severity};
 use crate::leak::{Identity, Owner, Verdict};
 use crate::secret::Fingerprint;
 
 /// What was learnt of one secret after the scan.
 #[derive(Clone, Debug, Default)]
 pub struct Learnt {
-    /// What its service says.
+    /// What its service says; `None` where nobody asked.
     pub verdict: Option<Verdict>,
     /// Whose it is.
     pub identity: Identity,
@@ -20,7 +36,7 @@ pub struct Learnt {
 /// A whole scan, ready to be written.
 #[derive(Debug)]
 pub struct Report {
-    /// What was found, sorted.
+    /// What was found; every format puts it into an order of its own.
     pub findings: Vec<Finding>,
     /// The rules in use.
     pub rules: Vec<RuleCard>,
@@ -28,6 +44,158 @@ pub struct Report {
     pub coverage: Coverage,
     /// By fingerprint.
     pub learnt: BTreeMap<Fingerprint, Learnt>,
-    /// Where the repository is and which commit is checked out, for SARIF's version control provenance.
+    /// Where the repository is (a URL, or git's `user@host:path`) and which commit is checked out, for SARIF's version
+    /// control provenance. The commit is empty where none is known.
     pub repository: Option<(String, String)>,
+    /// The version of unleak that scanned.
+    pub version: String,
+    /// When the scan began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+}
+
+/// How a report is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people, grouped by leak, worst first.
+    Text,
+    /// One object: `findings`, `coverage`, `summary`, `tool`.
+    Json,
+    /// One object a line: the findings, then the coverage.
+    Jsonl,
+    /// SARIF 2.1.0, as GitHub code scanning takes it.
+    Sarif,
+}
+
+impl Format {
+    /// Every format, in the order in which help lists them.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Jsonl, Self::Sarif];
+
+    /// The word for it on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Sarif => "sarif",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Format {
+    type Err = anyhow::Error;
+
+    /// Reads the word that [`Format::name`] gives; the error lists them all.
+    fn from_str(word: &str) -> Result<Self> {
+        let known = Self::ALL.iter().find(|format| format.name() == word);
+        known.copied().ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            anyhow::anyhow!("there is no report format {word:?}; choose one of {names}")
+        })
+    }
+}
+
+/// What the reader of a report may see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Colours of a terminal, for [`Format::Text`].
+    pub color: bool,
+    /// Secrets in clear, in every format but SARIF.
+    pub show_secrets: bool,
+}
+
+/// Writes the report; fails only where `out` does.
+pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn Write) -> Result<()> {
+    let mut out = BufWriter::new(out);
+    match format {
+        Format::Text => text::write(report, options, &mut out)?,
+        Format::Json => json::write(report, options, &mut out)?,
+        Format::Jsonl => json::write_lines(report, options, &mut out)?,
+        Format::Sarif => sarif::write(report, &mut out)?,
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// The figures of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Findings of every kind.
+    pub findings: usize,
+    /// Distinct secrets that count: not suppressed everywhere, not public by design.
+    pub leaks: usize,
+    /// Leaks that their service knows.
+    pub live: usize,
+    /// Leaks that their service says are dead.
+    pub dead: usize,
+    /// Leaks of which nobody can tell, or nobody asked.
+    pub unknown: usize,
+    /// Findings that a mark or the baseline suppresses.
+    pub suppressed: usize,
+    /// Findings that are public by design.
+    pub public: usize,
+}
+
+impl Report {
+    /// Counts what [`Summary`] tells.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary {
+            findings: self.findings.len(),
+            ..Summary::default()
+        };
+        for finding in &self.findings {
+            summary.suppressed += usize::from(finding.suppression.is_some());
+            summary.public +=
+                usize::from(finding.suppression.is_none() && finding.severity == Severity::Info);
+        }
+        for group in group::groups(self) {
+            match group.learnt.and_then(|learnt| learnt.verdict.as_ref()) {
+                _ if group.severity == Severity::Info => continue,
+                Some(Verdict::Live { .. }) => summary.live += 1,
+                Some(Verdict::Dead { .. }) => summary.dead += 1,
+                Some(Verdict::Unknown { .. }) | None => summary.unknown += 1,
+            }
+            summary.leaks += 1;
+        }
+        summary
+    }
+
+    /// Findings by place, so that a report does not depend on which core was faster.
+    fn sorted(&self) -> Vec<&Finding> {
+        let mut findings: Vec<&Finding> = self.findings.iter().collect();
+        findings.sort_by_cached_key(|finding| place(finding));
+        findings
+    }
+
+    fn cards(&self) -> BTreeMap<&RuleId, &RuleCard> {
+        self.rules.iter().map(|card| (&card.id, card)).collect()
+    }
+}
+
+/// What findings are ordered by: what lies on disk first, then history; by path, oldest commit first.
+fn place(finding: &Finding) -> impl Ord + use<> {
+    let at = &finding.location;
+    let kind = match at.origin {
+        Origin::Stdin => 0,
+        Origin::Worktree => 1,
+        Origin::Staged => 2,
+        Origin::Commit(_) | Origin::Object(_) => 3,
+    };
+    let commit = at.origin.commit().map(|commit| (commit.date, commit.id.clone()));
+    let region = (at.line, at.column, at.end_line, at.end_column);
+    (
+        kind,
+        at.path.clone(),
+        commit,
+        region,
+        finding.rule.clone(),
+        finding.fingerprint,
+    )
 }

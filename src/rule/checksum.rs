@@ -4,6 +4,8 @@
 
 use anyhow::{Result, bail};
 
+pub use crate::secret::crc32_base62;
+
 /// A built-in checksum, by the name that rule files use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
@@ -13,8 +15,6 @@ pub enum Checksum {
     /// `gitlab-routable`: the last seven characters are CRC-32 of everything before them, prefix included, in base 36.
     GitlabRoutable,
 }
-
-const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 impl Checksum {
     /// All names.
@@ -47,17 +47,6 @@ impl Checksum {
             Self::GitlabRoutable => gitlab_routable(secret),
         }
     }
-}
-
-/// CRC-32 of `body` as six base-62 characters.
-pub fn crc32_base62(body: &[u8]) -> [u8; 6] {
-    let mut rest = crc32fast::hash(body) as usize;
-    let mut text = [b'0'; 6];
-    for slot in text.iter_mut().rev() {
-        *slot = BASE62[rest % 62];
-        rest /= 62;
-    }
-    text
 }
 
 fn gitlab_routable(secret: &[u8]) -> bool {

@@ -1,0 +1,171 @@
+//! How fast a host is asked: so many requests at a time, a pause between them, and silence when it asks for it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::{CallError, CallSettings, Reply};
+
+/// How often a read-only call is sent in all.
+const MOST_TRIES: u32 = 3;
+/// No service is believed that wants to be left alone for longer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Many who wait for the same moment come one pace after the other: none of them is turned away for that.
+const SLACK: Duration = Duration::from_secs(1);
+
+/// The lanes of all hosts.
+pub(super) struct Limits {
+    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    at_once: usize,
+    pace: Duration,
+    longest_wait: Duration,
+    back_off: Duration,
+}
+
+/// One host's.
+pub(super) struct Lane {
+    places: Arc<Semaphore>,
+    next: Mutex<Instant>,
+}
+
+/// What to do after a try of a read-only call.
+pub(super) enum Next {
+    /// Take what came.
+    Take,
+    /// Send it again after this time.
+    Again(Duration),
+    /// Give up until then.
+    Limited(Option<Duration>),
+}
+
+impl Limits {
+    pub(super) fn new(settings: &CallSettings) -> Self {
+        Self {
+            lanes: Mutex::new(HashMap::new()),
+            at_once: settings.at_once.max(1),
+            pace: settings.pace,
+            longest_wait: settings.longest_wait,
+            back_off: settings.back_off,
+        }
+    }
+
+    /// The lane of a host and port.
+    pub(super) fn lane(&self, host: &str) -> Arc<Lane> {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = lanes.entry(host.to_owned()).or_insert_with(|| {
+            Arc::new(Lane {
+                places: Arc::new(Semaphore::new(self.at_once)),
+                next: Mutex::new(Instant::now()),
+            })
+        });
+        Arc::clone(lane)
+    }
+
+    /// Waits for a place and for the host's next free moment. One that wants silence for longer than we wait is not
+    /// asked at all.
+    pub(super) async fn enter(&self, lane: &Lane) -> Result<OwnedSemaphorePermit, CallError> {
+        let permit = Arc::clone(&lane.places)
+            .acquire_owned()
+            .await
+            .map_err(|_| CallError::Unreachable("unleak is shutting down".to_owned()))?;
+        let start = {
+            let mut next = lane.next.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let start = now.max(*next);
+            if start - now > self.longest_wait + SLACK {
+                return Err(CallError::RateLimited {
+                    retry_after: Some(start - now),
+                });
+            }
+            *next = start + self.pace;
+            start
+        };
+        tokio::time::sleep_until(start).await;
+        Ok(permit)
+    }
+
+    /// Leaves the host alone for so long.
+    pub(super) fn silence(&self, lane: &Lane, wait: Duration) {
+        let until = Instant::now() + wait.min(LONGEST_SILENCE);
+        let mut next = lane.next.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = until.max(*next);
+    }
+
+    /// What to do after the given try (from 1) of a read-only call.
+    pub(super) fn next(&self, tries: u32, result: &Result<Reply, CallError>) -> Next {
+        let wait = match result {
+            Ok(reply) if is_limited(reply) => retry_after(reply),
+            Ok(reply) if reply.status >= 500 => None,
+            Err(CallError::Unreachable(_) | CallError::Network(_)) => None,
+            Ok(_) | Err(_) => return Next::Take,
+        };
+        match wait {
+            Some(wait) if wait > self.longest_wait || tries >= MOST_TRIES => Next::Limited(Some(wait)),
+            Some(wait) => Next::Again(wait),
+            None if tries < MOST_TRIES => Next::Again(jittered(self.back_off * 2_u32.pow(tries - 1))),
+            None if matches!(result, Ok(reply) if reply.status == 429) => Next::Limited(None),
+            None => Next::Take,
+        }
+    }
+}
+
+/// Whether a reply asks to be left alone: 429, or 503 with a time.
+pub(super) fn is_limited(reply: &Reply) -> bool {
+    reply.status == 429 || (reply.status == 503 && retry_after(reply).is_some())
+}
+
+/// The `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3); at most a day.
+pub(super) fn retry_after(reply: &Reply) -> Option<Duration> {
+    let text = reply.header("retry-after")?.trim();
+    let wait = if text.bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        at.duration_since(Timestamp::now())
+            .try_into()
+            .unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(LONGEST_SILENCE))
+}
+
+/// Between a half and the whole of it, so that many who failed together do not come back together.
+fn jittered(wait: Duration) -> Duration {
+    let mut random = [0_u8; 2];
+    if getrandom::fill(&mut random).is_err() {
+        return wait;
+    }
+    wait / 2 + wait.mul_f64(f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX) / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::retry_after;
+    use crate::call::Reply;
+
+    fn wait(value: &str) -> Option<Duration> {
+        retry_after(&Reply::new(429, [("Retry-After", value.as_bytes())], Vec::new()))
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_or_as_a_date_and_is_bounded() {
+        let day = Duration::from_secs(86_400);
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("99999999999999999999999"), Some(day));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        let soon = Timestamp::now() + Duration::from_secs(90);
+        let soon = soon.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let soon = wait(&soon).unwrap();
+        assert!(soon > Duration::from_secs(80) && soon <= Duration::from_secs(90));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait(""), None);
+    }
+}

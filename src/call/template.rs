@@ -1,0 +1,369 @@
+//! Fills a call of a rule file with values, so that none can break out of the place it is put.
+//!
+//! `{name}` stands for a value, `{basic:name}` for its base64. In a URL a value is percent-encoded (only `{base}` and
+//! `{region}`, at its start, are URLs themselves), in a JSON body it is escaped as within a string, in a form it is
+//! form-encoded, and a header takes none with control characters. What must never happen here: a value that changes
+//! the host, the path's depth, the structure of a body, or adds a header; a secret in a URL that the rule file did not
+//! put there.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use url::Url;
+
+use super::{CallError, Values};
+use crate::rule::file::CallFile;
+
+/// All but the unreserved characters of RFC 3986.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// Shorter secrets are not looked for in URLs: they would be found by chance.
+const SHORTEST_SOUGHT: usize = 8;
+
+/// Headers that belong to the connection, not to a rule file.
+const NOT_OURS: [&str; 5] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "cookie",
+];
+
+/// A request ready to be sent. It holds secrets and is never shown.
+pub struct Filled {
+    /// The method.
+    pub method: Method,
+    /// The whole URL.
+    pub url: Url,
+    /// Headers; those with a secret are marked sensitive.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Option<Vec<u8>>,
+}
+
+enum Piece<'a> {
+    Text(&'a str),
+    Value { name: &'a str, basic: bool },
+}
+
+/// The names of all values that a call needs.
+pub fn names(call: &CallFile) -> BTreeSet<String> {
+    let texts = std::iter::once(&call.request)
+        .chain(call.headers.values())
+        .chain(&call.body);
+    texts.flat_map(|text| names_in(text)).collect()
+}
+
+/// The names of all values in a text.
+pub fn names_in(text: &str) -> BTreeSet<String> {
+    pieces(text)
+        .into_iter()
+        .filter_map(|piece| match piece {
+            Piece::Value { name, .. } => Some(name.to_owned()),
+            Piece::Text(_) => None,
+        })
+        .collect()
+}
+
+/// Fills a call in.
+pub fn fill(call: &CallFile, values: &Values) -> Result<Filled, CallError> {
+    let (method, url) = call
+        .request
+        .split_once(' ')
+        .ok_or_else(|| invalid("the request is not `METHOD URL`"))?;
+    let method = match method {
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" => Method::from_bytes(method.as_bytes()),
+        _ => {
+            return Err(invalid(
+                "its method is none of GET, HEAD, POST, PUT, PATCH, DELETE",
+            ));
+        }
+    }
+    .map_err(|_| invalid("its method is none"))?;
+    let url = fill_url(url.trim(), values)?;
+    let mut headers = fill_headers(call, values)?;
+    let body = match &call.body {
+        None => None,
+        Some(body) => Some(fill_body(body, &mut headers, values)?),
+    };
+    Ok(Filled {
+        method,
+        url,
+        headers,
+        body,
+    })
+}
+
+/// Fills `{name}` in a text that is only compared, never sent, such as a `where` of a list's entry.
+pub fn fill_text(text: &str, values: &Values) -> Result<String, CallError> {
+    let mut filled = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => filled.push_str(text),
+            Piece::Value { name, basic } => filled.push_str(&value(name, basic, values)?.0),
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills in what is known of a text that only people read, `METHOD URL` or a page; the rest stays `{name}`.
+pub fn fill_known(text: &str, values: &Values) -> String {
+    let mut filled = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => filled.push_str(text),
+            Piece::Value { name, basic } => match values.get(name) {
+                Some((base, false)) if matches!(name, "base" | "region") => {
+                    filled.push_str(base.trim_end_matches('/'));
+                }
+                Some((text, false)) if !basic => filled.extend(utf8_percent_encode(text, RESERVED)),
+                _ => filled.push_str(&format!("{{{name}}}")),
+            },
+        }
+    }
+    filled
+}
+
+fn invalid(what: &str) -> CallError {
+    CallError::Invalid(what.to_owned())
+}
+
+/// Braces around anything but a name are text: a JSON body is full of them.
+fn pieces(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let (mut from, mut at) = (0, 0);
+    while let Some(open) = text[at..].find('{').map(|found| at + found) {
+        at = open + 1;
+        let Some(close) = text[at..].find('}').map(|found| at + found) else {
+            break;
+        };
+        let inside = &text[at..close];
+        let (basic, name) = match inside.strip_prefix("basic:") {
+            Some(name) => (true, name),
+            None => (false, inside),
+        };
+        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
+        if is_name {
+            pieces.push(Piece::Text(&text[from..open]));
+            pieces.push(Piece::Value { name, basic });
+            (from, at) = (close + 1, close + 1);
+        }
+    }
+    pieces.push(Piece::Text(&text[from..]));
+    pieces.retain(|piece| !matches!(piece, Piece::Text("")));
+    pieces
+}
+
+/// The value, and whether it is secret.
+fn value(name: &str, basic: bool, values: &Values) -> Result<(String, bool), CallError> {
+    let (text, secret) = values.get(name).ok_or_else(|| CallError::MissingValue {
+        name: name.to_owned(),
+        service: values.service().to_owned(),
+    })?;
+    let text = if basic {
+        STANDARD.encode(text)
+    } else {
+        text.to_owned()
+    };
+    Ok((text, secret))
+}
+
+fn fill_url(template: &str, values: &Values) -> Result<Url, CallError> {
+    let (start, rest) = split_start(template, values)?;
+    let origin = Url::parse(&start)
+        .map_err(|_| invalid("its URL does not begin with one"))?
+        .origin();
+    let mut url = start;
+    let mut in_path = true;
+    let mut named = BTreeSet::new();
+    for piece in pieces(rest) {
+        match piece {
+            Piece::Text(text) => {
+                url.push_str(text);
+                in_path &= !text.contains('?');
+            }
+            Piece::Value { name, basic } => {
+                let (text, _) = value(name, basic, values)?;
+                if in_path && text.split(['/', '\\']).any(|part| part == "." || part == "..") {
+                    return Err(changes_path(name));
+                }
+                named.insert(name);
+                url.extend(utf8_percent_encode(&text, RESERVED));
+            }
+        }
+    }
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    if path.split('/').any(|part| part == "." || part == "..") {
+        return Err(changes_path("a value"));
+    }
+    let url = Url::parse(&url).map_err(|_| invalid("its URL is none"))?;
+    if url.origin() != origin || url.fragment().is_some() {
+        return Err(invalid(
+            "its URL has a fragment, or a value would change its host",
+        ));
+    }
+    let slipped_in = values.secrets().any(|(name, secret)| {
+        secret.len() >= SHORTEST_SOUGHT
+            && !named.contains(name)
+            && (url.as_str().contains(secret)
+                || url
+                    .as_str()
+                    .contains(&utf8_percent_encode(secret, RESERVED).to_string()))
+    });
+    if slipped_in {
+        return Err(CallError::Forbidden(
+            "a value holds the secret itself, which may not stand in a URL: nothing was sent".to_owned(),
+        ));
+    }
+    Ok(url)
+}
+
+fn changes_path(name: &str) -> CallError {
+    CallError::Forbidden(format!(
+        "{name} holds `.` or `..`, which would change the request's path: nothing was sent"
+    ))
+}
+
+/// The part of a URL that decides its host, and the template of what follows it.
+fn split_start<'a>(template: &'a str, values: &Values) -> Result<(String, &'a str), CallError> {
+    for name in ["base", "region"] {
+        let Some(rest) = template.strip_prefix(&format!("{{{name}}}")) else {
+            continue;
+        };
+        if !rest.is_empty() && !rest.starts_with(['/', '?']) {
+            return Err(invalid("after {base} or {region} comes `/`"));
+        }
+        let (base, _) = value(name, false, values)?;
+        return Ok((base.trim_end_matches('/').to_owned(), rest));
+    }
+    let host = template
+        .find("://")
+        .map(|at| at + 3)
+        .ok_or_else(|| invalid("its URL begins with neither `https://` nor {base}"))?;
+    let end = template[host..]
+        .find(['/', '?'])
+        .map_or(template.len(), |at| host + at);
+    if template[..end].contains('{') {
+        return Err(invalid("a value may not stand in the host"));
+    }
+    Ok((template[..end].to_owned(), &template[end..]))
+}
+
+fn fill_headers(call: &CallFile, values: &Values) -> Result<HeaderMap, CallError> {
+    let mut headers = HeaderMap::new();
+    for (name, template) in &call.headers {
+        let known = HeaderName::from_bytes(name.as_bytes())
+            .ok()
+            .filter(|name| !NOT_OURS.contains(&name.as_str()))
+            .ok_or_else(|| invalid(&format!("it may not set the header {name:?}")))?;
+        let (mut text, mut secret) = (String::new(), false);
+        for piece in pieces(template) {
+            match piece {
+                Piece::Text(piece) => text.push_str(piece),
+                Piece::Value { name, basic } => {
+                    let (value, hidden) = value(name, basic, values)?;
+                    if value.chars().any(char::is_control) {
+                        return Err(CallError::Forbidden(format!(
+                            "{name} holds control characters, which a header may not: nothing was sent"
+                        )));
+                    }
+                    text.push_str(&value);
+                    secret |= hidden;
+                }
+            }
+        }
+        let mut value = HeaderValue::from_bytes(text.as_bytes())
+            .map_err(|_| invalid(&format!("its header {name:?} holds control characters")))?;
+        value.set_sensitive(secret);
+        headers.insert(known, value);
+    }
+    Ok(headers)
+}
+
+/// Fills the body, and says in the headers that it is JSON where they say nothing.
+fn fill_body(template: &str, headers: &mut HeaderMap, values: &Values) -> Result<Vec<u8>, CallError> {
+    let kind = headers
+        .entry(CONTENT_TYPE)
+        .or_insert(HeaderValue::from_static("application/json"))
+        .to_str()
+        .map(|kind| {
+            kind.split(';')
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_ascii_lowercase()
+        })
+        .unwrap_or_default();
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    let is_form = kind == "application/x-www-form-urlencoded";
+    let mut body = String::new();
+    let mut quoted = Quoted::default();
+    for piece in pieces(template) {
+        match piece {
+            Piece::Text(text) => {
+                quoted.read(text);
+                body.push_str(text);
+            }
+            Piece::Value { name, basic } => {
+                let (text, _) = value(name, basic, values)?;
+                if is_form {
+                    body.extend(utf8_percent_encode(&text, RESERVED));
+                } else if is_json {
+                    body.push_str(&json_escaped(name, &text, quoted.inside)?);
+                } else {
+                    return Err(invalid(&format!("a body of type {kind:?} takes no values")));
+                }
+            }
+        }
+    }
+    if is_json && serde_json::from_str::<serde::de::IgnoredAny>(&body).is_err() {
+        return Err(invalid("its body is not JSON"));
+    }
+    Ok(body.into_bytes())
+}
+
+/// Whether the text read so far ends within a JSON string.
+#[derive(Default)]
+struct Quoted {
+    inside: bool,
+    escaped: bool,
+}
+
+impl Quoted {
+    fn read(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.inside => self.escaped = true,
+                b'"' => self.inside = !self.inside,
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Within quotes a value is escaped; without, only a whole number may stand.
+fn json_escaped(name: &str, text: &str, quoted: bool) -> Result<String, CallError> {
+    if !quoted {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.is_empty() || digits.len() > 20 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(CallError::Forbidden(format!(
+                "{name} is no whole number and stands without quotes in a JSON body: nothing was sent"
+            )));
+        }
+        return Ok(text.to_owned());
+    }
+    let quoted = serde_json::Value::from(text).to_string();
+    Ok(quoted[1..quoted.len() - 1].to_owned())
+}

@@ -1,0 +1,104 @@
+//! `unleak revoke`: shows the plan, asks, revokes or contains, and proves it.
+
+use std::io::{BufRead as _, IsTerminal as _, Write};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+
+use super::exit::{Exit, Hinted};
+use super::responder::responder;
+use super::subject::SubjectArgs;
+use super::{Context, verify};
+use crate::leak::{Revocation, Verdict};
+use crate::policy::{self, Action};
+
+/// Revoke one leaked token, after showing the plan and asking; proved by asking its service again
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub struct RevokeArgs {
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// Instead of revoking, cut the token off from the organisation, where that is all it can do
+    #[arg(long)]
+    contain: bool,
+    /// Do not ask; for scripts
+    #[arg(long, short)]
+    yes: bool,
+}
+
+const EXAMPLES: &str = "Without --yes and without a terminal only the plan is printed.\n\n\
+    Exit codes: 0 dead (or contained) and proved, 3 anything else\n\nExamples:\n  \
+    unleak revoke < token.txt\n  \
+    unleak revoke 3f2a91 --yes\n  \
+    unleak revoke 3f2a91 --contain";
+
+/// Plans, asks, acts.
+pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Result<Exit> {
+    let subject = args.subject.find(context).await?;
+    let responder = responder(context, None).await?;
+    let (held, response) = responder.examine(subject.held, &context.rules).await?;
+    for step in &response.steps {
+        writeln!(out, "{step}")?;
+    }
+    verify::identity(&held.leak.identity, out)?;
+    if let Some(Verdict::Dead { why, .. }) = &response.leak.verdict {
+        writeln!(out, "nothing to do: it is dead ({why})")?;
+        return Ok(Exit::Clean);
+    }
+    let plan = responder.plan(&held, &context.rules)?;
+    writeln!(out, "\nplan: {plan}\n")?;
+    let action = if args.contain {
+        Action::Contain
+    } else {
+        Action::Revoke
+    };
+    let open = if args.contain {
+        plan.can_contain()
+    } else {
+        plan.can_revoke()
+    };
+    if !open {
+        let page = plan.page().map(|page| format!("by hand: {page}"));
+        return Err(Hinted::incomplete(
+            format!("no way to {action} is open to us: nothing was sent"),
+            page.unwrap_or_else(|| "the plan says what each way needs".to_owned()),
+        ));
+    }
+    if !args.yes && !agreed(out, &format!("{action} {} for ever?", held.leak.redacted))? {
+        writeln!(out, "nothing was done; --yes does it without asking")?;
+        return Ok(Exit::Incomplete);
+    }
+    let by = context.config.environment().user.clone();
+    let order = policy::confirmed(&held.leak, &context.config.policy, action, &by)
+        .map_err(|refusal| Hinted::incomplete(refusal.to_string(), "nothing was sent"))?;
+    let response = responder.carry_out(order, held, &context.rules).await?;
+    for step in &response.steps {
+        writeln!(out, "{step}")?;
+    }
+    let state = if args.contain {
+        &response.leak.containment
+    } else {
+        &response.leak.revocation
+    };
+    let done = matches!(state, Some(Revocation::Done { .. }))
+        || response.leak.verdict.as_ref().is_some_and(Verdict::is_dead);
+    Ok(if done { Exit::Clean } else { Exit::Incomplete })
+}
+
+/// Asks at the terminal; without one nobody agrees. The secret may have come on standard input, so the terminal
+/// itself is asked.
+fn agreed(out: &mut dyn Write, question: &str) -> Result<bool> {
+    if !std::io::stdout().is_terminal() {
+        return Ok(false);
+    }
+    let Ok(terminal) = std::fs::File::open("/dev/tty") else {
+        return Ok(false);
+    };
+    write!(out, "{question} Type yes: ")?;
+    out.flush()?;
+    let mut answer = String::new();
+    std::io::BufReader::new(terminal)
+        .read_line(&mut answer)
+        .context("cannot read the answer")?;
+    Ok(answer.trim() == "yes")
+}

@@ -1,0 +1,132 @@
+//! Carrying out an order: `Sending` is on the disk before anything leaves, the outcome right after.
+
+use anyhow::Result;
+
+use super::Case;
+use crate::contain;
+use crate::leak::{Revocation, Verdict};
+use crate::policy::{Action, Order};
+use crate::revoke;
+
+impl Case<'_> {
+    /// Does what the order says and writes down how it ended. Whether it was refused, so that another entry of the
+    /// policy may have its turn.
+    pub(super) async fn act(&mut self, order: Order) -> Result<bool> {
+        let action = order.action();
+        let Some(ended) = self.send(order).await? else {
+            self.say(format!(
+                "not sent: another run is at it, or it was done before ({action})"
+            ));
+            return Ok(false);
+        };
+        self.save(action, &ended).await?;
+        let said = match &ended {
+            Revocation::Done { with } => format!("{action}: done and proved ({with})"),
+            Revocation::Refused { reason } => format!("{action}: refused: {reason}"),
+            Revocation::Uncertain { reason } => format!("{action}: uncertain: {reason}"),
+            Revocation::Sending => format!("{action}: sending"),
+        };
+        self.say(said);
+        match ended {
+            Revocation::Done { .. } => self.done(action).await?,
+            Revocation::Refused { .. } => return Ok(true),
+            Revocation::Uncertain { .. } | Revocation::Sending => {}
+        }
+        Ok(false)
+    }
+
+    /// `None` where the store does not let us send.
+    async fn send(&mut self, order: Order) -> Result<Option<Revocation>> {
+        let (to, rule, held) = (self.to, self.rule, &self.held);
+        let (store, leak) = (&to.store, &held.leak);
+        let plan = revoke::plan(&to.caller, rule, held);
+        let by = order.rule().to_owned();
+        match order.action() {
+            Action::Revoke => {
+                // What is not open to us is refused without a request, and must not count as one.
+                let open = plan.can_revoke();
+                let seen = leak.revocation.as_ref();
+                if open
+                    && !store
+                        .begin_revocation(leak.fingerprint, &leak.rule, seen, &by)
+                        .await?
+                {
+                    return Ok(None);
+                }
+                Ok(Some(
+                    revoke::revoke(order, &to.caller, &to.verifier, rule, held).await,
+                ))
+            }
+            Action::Contain => {
+                let open = plan.can_contain();
+                let seen = leak.containment.as_ref();
+                if open
+                    && !store
+                        .begin_containment(leak.fingerprint, &leak.rule, seen, &by)
+                        .await?
+                {
+                    return Ok(None);
+                }
+                Ok(Some(
+                    contain::contain(order, &to.caller, &to.verifier, rule, held).await,
+                ))
+            }
+        }
+    }
+
+    async fn save(&mut self, action: Action, state: &Revocation) -> Result<()> {
+        let (store, leak) = (&self.to.store, &mut self.held.leak);
+        match action {
+            Action::Revoke => {
+                store.save_revocation(leak.fingerprint, &leak.rule, state).await?;
+                leak.revocation = Some(state.clone());
+            }
+            Action::Contain => {
+                store
+                    .save_containment(leak.fingerprint, &leak.rule, state)
+                    .await?;
+                leak.containment = Some(state.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// After a proof: what the service says now, who must hear that it is over, and the end.
+    async fn done(&mut self, action: Action) -> Result<()> {
+        let answer = self.to.verifier.ask_again(self.rule, &self.held).await;
+        self.keep(answer).await?;
+        if self.held.leak.verdict.as_ref().is_some_and(Verdict::is_dead) {
+            return self.dead().await;
+        }
+        if action == Action::Revoke {
+            let state = Revocation::Uncertain {
+                reason: "the service said that the token is dead, and then no longer; verify it later"
+                    .to_owned(),
+            };
+            return self.save(action, &state).await;
+        }
+        self.tell("").await
+    }
+
+    /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped.
+    pub(super) async fn dead(&mut self) -> Result<()> {
+        if self.was_told().await? {
+            self.tell("").await?;
+        }
+        let leak = &self.held.leak;
+        let why = match &leak.verdict {
+            Some(Verdict::Dead { why, .. }) => format!("it is dead: {why}"),
+            _ => return Ok(()),
+        };
+        self.to.store.close(leak.fingerprint, &leak.rule, &why).await?;
+        self.say("closed; the secret is wiped from the store");
+        Ok(())
+    }
+
+    /// Whether anybody heard, in this run or an earlier one.
+    async fn was_told(&self) -> Result<bool> {
+        let leak = &self.held.leak;
+        let stored = self.to.store.leak(leak.fingerprint, &leak.rule).await?;
+        Ok(stored.is_some_and(|leak| !leak.notices.is_empty()))
+    }
+}

@@ -1,0 +1,191 @@
+//! The life of one leak: recorded, asked about, its owners found and told, ended where the policy allows, proved dead,
+//! closed. Every door calls this and nothing below it.
+//!
+//! It can be cut off anywhere and run again: what is written down decides what is still to do. What must never happen
+//! here: a request that changes something without an order, or a second time because nobody knows how the first ended;
+//! an owner told twice; anything but a proof of death closing a leak.
+
+mod act;
+mod examine;
+mod tell;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::call::Caller;
+use crate::leak::{Held, Leak};
+use crate::notify::Notifier;
+use crate::owner::OwnerSettings;
+use crate::policy::{self, Decision, Order, Policy};
+use crate::revoke::{self, Plan};
+use crate::rule::{Rule, RuleSet};
+use crate::store::Store;
+use crate::verify::Verifier;
+
+/// What a door needs to respond to leaks; made once for a run.
+#[derive(Clone)]
+pub struct Responder {
+    /// Sends calls.
+    pub caller: Caller,
+    /// Asks services. It remembers what it asked: a process that runs for long makes a new one now and then.
+    pub verifier: Verifier,
+    /// Remembers.
+    pub store: Store,
+    /// Tells owners.
+    pub notifier: Notifier,
+    /// What may be done.
+    pub policy: Policy,
+    /// `[owners]` of the configuration.
+    pub owners: OwnerSettings,
+    /// The working tree that was scanned, for its `CODEOWNERS`.
+    pub root: Option<PathBuf>,
+}
+
+/// How responding went.
+#[derive(Clone, Debug)]
+pub struct Response {
+    /// The leak as it stands now.
+    pub leak: Leak,
+    /// What was done and what was not, one line each, for people; no secret in any.
+    pub steps: Vec<String>,
+}
+
+/// One leak on its way.
+struct Case<'a> {
+    to: &'a Responder,
+    rule: &'a Rule,
+    held: Held,
+    steps: Vec<String>,
+    /// A request had left when an earlier run was cut off: this run asks and sends nothing.
+    interrupted: bool,
+}
+
+impl Responder {
+    /// Everything that is to be done about a leak now.
+    ///
+    /// # Errors
+    /// A rule that is not loaded, and a store that cannot be read or written. A service, an owner or a channel that
+    /// fails is part of the [`Response`].
+    pub async fn respond(&self, held: Held, rules: &RuleSet) -> Result<Response> {
+        let mut case = self.case(held, rules)?;
+        if case.examine().await? {
+            case.decide().await?;
+        }
+        case.response().await
+    }
+
+    /// The first half of [`Responder::respond`]: records the leak, asks about it and finds its owners, and tells and
+    /// changes nothing. The [`Held`] that comes back is what [`Responder::plan`], [`policy::confirmed`] and
+    /// [`Responder::carry_out`] take.
+    pub async fn examine(&self, held: Held, rules: &RuleSet) -> Result<(Held, Response)> {
+        let mut case = self.case(held, rules)?;
+        case.examine().await?;
+        let held = case.held.clone();
+        let response = case.response().await?;
+        let leak = response.leak.clone();
+        Ok((Held { leak, ..held }, response))
+    }
+
+    /// What could be done about a leak; no call is made.
+    pub fn plan(&self, held: &Held, rules: &RuleSet) -> Result<Plan> {
+        let rule = rule_of(held, rules)?;
+        Ok(revoke::plan(&self.caller, rule, held))
+    }
+
+    /// Carries out an order, with its notices before and after: what a person confirmed after seeing the plan.
+    pub async fn carry_out(&self, order: Order, held: Held, rules: &RuleSet) -> Result<Response> {
+        let mut case = self.case(held, rules)?;
+        case.tell(order.why()).await?;
+        case.act(order).await?;
+        case.response().await
+    }
+
+    fn case<'a>(&'a self, held: Held, rules: &'a RuleSet) -> Result<Case<'a>> {
+        Ok(Case {
+            to: self,
+            rule: rule_of(&held, rules)?,
+            held,
+            steps: Vec::new(),
+            interrupted: false,
+        })
+    }
+}
+
+fn rule_of<'a>(held: &Held, rules: &'a RuleSet) -> Result<&'a Rule> {
+    let id = &held.leak.rule;
+    rules
+        .find(id)
+        .map(AsRef::as_ref)
+        .with_context(|| format!("rule {id} is not loaded; give its file with --rules"))
+}
+
+impl Case<'_> {
+    fn say(&mut self, step: impl Into<String>) {
+        let step = step.into();
+        tracing::info!(rule = %self.held.leak.rule, fingerprint = %self.held.leak.fingerprint, "{step}");
+        self.steps.push(step);
+    }
+
+    /// Lets the policy decide and does what it says, until there is nothing more to do now. A refused action gives way
+    /// to the next entry that fits, so this ends after one round for each kind of action and one more.
+    async fn decide(&mut self) -> Result<()> {
+        loop {
+            let now = Timestamp::now();
+            let since = now.saturating_sub(SignedDuration::from_hours(1))?;
+            let recent = self.to.store.recent_revocations(since).await?;
+            let decision = policy::decide(&self.held.leak, &self.to.policy, now, recent);
+            self.write_down(&decision).await?;
+            self.say(format!("decision: {}", decision.why()));
+            if matches!(decision, Decision::Record { .. }) {
+                return Ok(());
+            }
+            self.tell(decision.why()).await?;
+            let order = match decision {
+                Decision::Act(order) if !self.interrupted => order,
+                Decision::Act(_) => {
+                    self.say(
+                        "nothing is sent in the run that found an interrupted request; the next one may",
+                    );
+                    return Ok(());
+                }
+                Decision::Approve { .. } => {
+                    let fingerprint = self.held.leak.fingerprint;
+                    self.say(format!("`unleak revoke {fingerprint}` shows the plan and asks"));
+                    return Ok(());
+                }
+                Decision::Record { .. } | Decision::Notify { .. } | Decision::Wait { .. } => return Ok(()),
+            };
+            if !self.act(order).await? {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn write_down(&self, decision: &Decision) -> Result<()> {
+        let name = match decision {
+            Decision::Record { .. } => "record",
+            Decision::Notify { .. } => "notify",
+            Decision::Wait { .. } => "wait",
+            Decision::Approve { .. } => "approve",
+            Decision::Act(_) => "act",
+        };
+        let leak = &self.held.leak;
+        let detail = json!({ "decision": name, "why": decision.why() });
+        let leak = Some((leak.fingerprint, &leak.rule));
+        self.to.store.append("decided", leak, &detail).await
+    }
+
+    async fn response(self) -> Result<Response> {
+        let Leak {
+            fingerprint, rule, ..
+        } = &self.held.leak;
+        let leak = self.to.store.leak(*fingerprint, rule).await?;
+        Ok(Response {
+            leak: leak.unwrap_or(self.held.leak),
+            steps: self.steps,
+        })
+    }
+}

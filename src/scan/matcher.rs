@@ -1,0 +1,246 @@
+//! One blob in, its hits out: keywords first, then the pattern near them, then the rule's own judgement.
+//!
+//! The gate is one automaton over the keywords of all rules; a pattern only ever runs in windows around its
+//! keywords, so that the cost follows what is in the text and not how many rules there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use anyhow::{Context, Result};
+
+use super::ignore;
+use super::line_hash;
+use super::place::{Lines, TextPlace};
+use crate::finding::{Parts, RuleId, Suppression};
+use crate::rule::judge::judge;
+use crate::rule::{Rule, RuleSet};
+use crate::secret::{Fingerprint, FingerprintKey, Secret};
+
+/// How far from a keyword a match of unbounded length may begin, and how far past it the first look goes, in bytes.
+const UNBOUNDED_REACH: usize = 64 << 10;
+
+/// How near the parts of one credential stand, in bytes.
+const PARTS_WITHIN: usize = 1000;
+
+/// A secret in a blob, before it is known which commit the blob belongs to.
+#[derive(Clone, Debug)]
+pub struct Hit {
+    /// The rule.
+    pub rule: Arc<Rule>,
+    /// Bytes of the blob.
+    pub range: Range<usize>,
+    /// The secret.
+    pub secret: Secret,
+    /// Other parts.
+    pub parts: Parts,
+    /// What the secret says of itself.
+    pub facts: BTreeMap<String, String>,
+    /// Its name.
+    pub fingerprint: Fingerprint,
+    /// Lines and columns.
+    pub place: TextPlace,
+    /// GitHub's hash of its line.
+    pub line_hash: Option<String>,
+    /// An inline mark.
+    pub suppression: Option<Suppression>,
+}
+
+/// The compiled rules.
+pub struct Scanner {
+    rules: Vec<Arc<Rule>>,
+    gate: Option<AhoCorasick>,
+    /// For each keyword of the gate, the rules that it calls.
+    called: Vec<Vec<usize>>,
+    key: FingerprintKey,
+}
+
+/// A match that its rule stands by.
+struct Candidate {
+    rule: usize,
+    range: Range<usize>,
+    facts: BTreeMap<String, String>,
+}
+
+impl Scanner {
+    /// Compiles the gate; patterns are compiled when they are first needed.
+    ///
+    /// # Errors
+    /// Keywords that do not fit into one automaton.
+    pub fn new(rules: &RuleSet, key: FingerprintKey) -> Result<Self> {
+        let mut called: Vec<Vec<usize>> = Vec::new();
+        let mut words: HashMap<&str, usize> = HashMap::new();
+        let mut patterns = Vec::new();
+        for (i, rule) in rules.rules.iter().enumerate() {
+            for word in &rule.keywords {
+                let place = *words.entry(word).or_insert_with(|| {
+                    patterns.push(word);
+                    called.push(Vec::new());
+                    patterns.len() - 1
+                });
+                called[place].push(i);
+            }
+        }
+        let gate = match patterns.len() {
+            0 => None,
+            _ => Some(
+                AhoCorasick::builder()
+                    .ascii_case_insensitive(true)
+                    .match_kind(MatchKind::Standard)
+                    .build(&patterns)
+                    .context("the rules' keywords cannot be compiled")?,
+            ),
+        };
+        Ok(Self {
+            rules: rules.rules.clone(),
+            gate,
+            called,
+            key,
+        })
+    }
+
+    /// Every secret in `text`, in the order of their places.
+    pub fn look(&self, text: &[u8]) -> Vec<Hit> {
+        let windows = self.windows(text);
+        if windows.is_empty() {
+            return Vec::new();
+        }
+        let mut candidates = Vec::new();
+        for (rule, windows) in windows {
+            for window in windows {
+                self.search(rule, text, window, &mut candidates);
+            }
+        }
+        let candidates = self.strongest(candidates);
+        let mut hits = self.hits(text, candidates);
+        join_parts(&mut hits);
+        hits
+    }
+
+    /// Where each rule has to look: around its keywords, windows that touch joined.
+    fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Range<usize>>> {
+        let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
+        for found in self.gate.iter().flat_map(|gate| gate.find_overlapping_iter(text)) {
+            for &rule in &self.called[found.pattern().as_usize()] {
+                let reach = reach(&self.rules[rule]);
+                let window = found.start().saturating_sub(reach)..(found.end() + reach).min(text.len());
+                let known = windows.entry(rule).or_default();
+                match known.last_mut() {
+                    Some(last) if window.start <= last.end => last.end = last.end.max(window.end),
+                    _ => known.push(window),
+                }
+            }
+        }
+        windows
+    }
+
+    fn search(&self, rule: usize, text: &[u8], window: Range<usize>, candidates: &mut Vec<Candidate>) {
+        let compiled = &self.rules[rule];
+        let regex = compiled.regex();
+        let (mut at, mut end) = (window.start, window.end);
+        while at < end {
+            let Some(captures) = regex.captures_at(&text[..end], at) else {
+                return;
+            };
+            let whole = captures.get_match();
+            if whole.end() == end && end < text.len() {
+                // The match may go on behind the window's end; look again with more of the text.
+                end = (end + UNBOUNDED_REACH).min(text.len());
+                continue;
+            }
+            if let Some(judged) = judge(compiled, text, &captures) {
+                candidates.push(Candidate {
+                    rule,
+                    range: judged.range,
+                    facts: judged.facts,
+                });
+            }
+            at = whole.end().max(whole.start() + 1);
+        }
+    }
+
+    /// Where two rules claim the same bytes, the surer one wins, then the longer match, then the earlier rule.
+    fn strongest(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        candidates.sort_by_key(|candidate| {
+            let length = candidate.range.len();
+            (
+                self.rules[candidate.rule].confidence,
+                std::cmp::Reverse(length),
+                candidate.rule,
+                candidate.range.start,
+            )
+        });
+        let mut kept: Vec<Candidate> = Vec::new();
+        for candidate in candidates {
+            let taken = |other: &Candidate| {
+                candidate.range.start < other.range.end && other.range.start < candidate.range.end
+            };
+            if !kept.iter().any(taken) {
+                kept.push(candidate);
+            }
+        }
+        kept.sort_by_key(|candidate| candidate.range.start);
+        kept
+    }
+
+    fn hits(&self, text: &[u8], candidates: Vec<Candidate>) -> Vec<Hit> {
+        let mut lines = Lines::new(text);
+        let places: Vec<TextPlace> = candidates
+            .iter()
+            .map(|candidate| lines.place(&candidate.range))
+            .collect();
+        let wanted: Vec<usize> = places.iter().map(|place| place.line).collect();
+        let hashes = line_hash::of_lines(text, &wanted);
+        let hit = |(candidate, place): (Candidate, TextPlace)| {
+            let rule = Arc::clone(&self.rules[candidate.rule]);
+            let secret = Secret::new(&text[candidate.range.clone()]);
+            Hit {
+                fingerprint: self.key.fingerprint(&secret),
+                suppression: ignore::mark_at(text, &candidate.range, &rule.id),
+                line_hash: hashes.get(&place.line).cloned(),
+                range: candidate.range,
+                facts: candidate.facts,
+                parts: Parts::new(),
+                secret,
+                place,
+                rule,
+            }
+        };
+        candidates.into_iter().zip(places).map(hit).collect()
+    }
+}
+
+/// How far from a keyword a match of this rule can reach.
+fn reach(rule: &Rule) -> usize {
+    let within = rule.context.as_ref().map_or(0, |context| context.within);
+    within
+        + rule
+            .longest
+            .map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH))
+        + 1
+}
+
+/// Gives each hit the nearest hit of every rule that it needs; without them it is no finding.
+fn join_parts(hits: &mut Vec<Hit>) {
+    let near = |hit: &Hit, id: &RuleId| {
+        let gap = |other: &&Hit| {
+            let (a, b) = (&hit.range, &other.range);
+            b.start.saturating_sub(a.end).max(a.start.saturating_sub(b.end))
+        };
+        let other = hits.iter().filter(|other| other.rule.id == *id).min_by_key(gap)?;
+        (gap(&other) <= PARTS_WITHIN).then(|| (id.rule().to_owned(), other.secret.clone()))
+    };
+    let parts: Vec<Option<Parts>> = hits
+        .iter()
+        .map(|hit| hit.rule.needs.iter().map(|id| near(hit, id)).collect())
+        .collect();
+    let mut parts = parts.into_iter();
+    hits.retain_mut(|hit| match parts.next().flatten() {
+        Some(found) => {
+            hit.parts = found;
+            true
+        }
+        None => false,
+    });
+}

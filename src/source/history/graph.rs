@@ -1,0 +1,283 @@
+//! Commits and trees: which there are, and which commit first held a blob.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::rc::Rc;
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result};
+use git2::{ObjectType, Oid, Repository};
+
+use crate::finding::{CommitInfo, ScanPath};
+use crate::source::{Tally, repository};
+
+/// Deepest nesting of folders that is followed; git's own tools give up far earlier.
+const DEEPEST: usize = 1000;
+
+/// One commit, as little of it as the walk needs.
+pub(super) struct Commit {
+    pub(super) id: Oid,
+    pub(super) tree: Oid,
+    parents: Vec<Oid>,
+    seconds: i64,
+}
+
+/// A blob that entered the history: the earliest commit that holds it at this path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// The blob.
+    pub blob: Oid,
+    /// Its path in that commit.
+    pub path: ScanPath,
+    /// The commit; nothing for a blob or tree that only a tag names.
+    pub commit: Option<CommitInfo>,
+    /// Place of the commit in the history, oldest first.
+    pub order: usize,
+}
+
+/// All refs and `HEAD` (which may be detached, or stand on a branch of a linked worktree).
+pub(super) fn ref_names(repository: &Repository) -> Result<Vec<String>> {
+    let mut names = vec!["HEAD".to_owned()];
+    for reference in repository.references().context("cannot list the refs")? {
+        let reference = reference.context("cannot list the refs")?;
+        names.push(String::from_utf8_lossy(reference.name_bytes()).into_owned());
+    }
+    Ok(names)
+}
+
+/// Every commit that the tips reach; a missing one is reported and its ancestors are not known.
+pub(super) fn walk(repository: &Repository, tips: Vec<Oid>, tally: &Tally) -> Vec<Commit> {
+    let shallow = shallow_boundary(repository);
+    let mut seen: HashSet<Oid> = HashSet::new();
+    let mut stack = tips;
+    let mut commits = Vec::new();
+    while let Some(id) = stack.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        match repository.find_commit(id) {
+            Ok(commit) => {
+                let parents: Vec<Oid> = if shallow.contains(&id) {
+                    Vec::new()
+                } else {
+                    commit.parent_ids().collect()
+                };
+                stack.extend(parents.iter().copied());
+                commits.push(Commit {
+                    id,
+                    tree: commit.tree_id(),
+                    parents,
+                    seconds: commit.time().seconds(),
+                });
+                tally.step();
+            }
+            Err(error) => tally.skip(
+                format!("commit {id}"),
+                format!("cannot be read: {}", error.message()),
+            ),
+        }
+    }
+    commits
+}
+
+/// Commits whose parents a shallow clone does not have.
+fn shallow_boundary(repository: &Repository) -> HashSet<Oid> {
+    let text = std::fs::read_to_string(repository.commondir().join("shallow")).unwrap_or_default();
+    text.lines()
+        .filter_map(|line| Oid::from_str(line.trim()).ok())
+        .collect()
+}
+
+/// Sets of seen trees and blobs, split so that threads rarely wait for each other.
+pub(super) struct Trees {
+    trees: Vec<Mutex<HashSet<Oid>>>,
+    blobs: Vec<Mutex<HashSet<Oid>>>,
+    order: Mutex<Vec<Oid>>,
+}
+
+impl Default for Trees {
+    fn default() -> Self {
+        let shards = || (0..64).map(|_| Mutex::default()).collect();
+        Self {
+            trees: shards(),
+            blobs: shards(),
+            order: Mutex::default(),
+        }
+    }
+}
+
+impl Trees {
+    /// Whether the id is new to the set.
+    fn insert(shards: &[Mutex<HashSet<Oid>>], id: Oid) -> bool {
+        let shard = usize::from(id.as_bytes()[0]) % shards.len();
+        shards[shard]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id)
+    }
+
+    /// Goes through a tree and everything below it that no thread has gone through.
+    pub(super) fn enter(&self, repository: &Repository, root: Oid, tally: &Tally) {
+        let mut stack = vec![(root, 0)];
+        let mut found = Vec::new();
+        while let Some((id, depth)) = stack.pop() {
+            if !Self::insert(&self.trees, id) {
+                continue;
+            }
+            if depth > DEEPEST {
+                tally.skip(format!("tree {id}"), "nested too deep");
+                continue;
+            }
+            let tree = match repository.find_tree(id) {
+                Ok(tree) => tree,
+                Err(error) => {
+                    tally.skip(
+                        format!("tree {id}"),
+                        format!("cannot be read: {}; see git fsck", error.message()),
+                    );
+                    continue;
+                }
+            };
+            for entry in &tree {
+                match entry.kind() {
+                    Some(ObjectType::Tree) => stack.push((entry.id(), depth + 1)),
+                    Some(ObjectType::Blob) if Self::insert(&self.blobs, entry.id()) => found.push(entry.id()),
+                    _ => {}
+                }
+            }
+        }
+        self.order
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .append(&mut found);
+    }
+
+    /// The blobs, in the order in which they were met: neighbours are often neighbours in a pack too.
+    pub(super) fn into_blobs(self) -> Vec<Oid> {
+        self.order.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Blobs sought and their paths below one tree; shared, because most commits share most trees.
+type Below = Rc<Vec<(Oid, Vec<u8>)>>;
+
+/// Finds, tree by tree, where the sought blobs are; every distinct tree is read once.
+struct Search<'r> {
+    repository: &'r Repository,
+    sought: HashSet<Oid>,
+    known: HashMap<Oid, Below>,
+    nothing: Below,
+}
+
+impl Search<'_> {
+    fn below(&mut self, id: Oid, depth: usize) -> Below {
+        if let Some(known) = self.known.get(&id) {
+            return Rc::clone(known);
+        }
+        let mut all = Vec::new();
+        if let Some(tree) = self.repository.find_tree(id).ok().filter(|_| depth <= DEEPEST) {
+            for entry in &tree {
+                match entry.kind() {
+                    Some(ObjectType::Blob) if self.sought.contains(&entry.id()) => {
+                        all.push((entry.id(), entry.name_bytes().to_vec()));
+                    }
+                    Some(ObjectType::Tree) => {
+                        let below = self.below(entry.id(), depth + 1);
+                        let joined = |path: &Vec<u8>| [entry.name_bytes(), b"/", path].concat();
+                        all.extend(below.iter().map(|(blob, path)| (*blob, joined(path))));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let below = if all.is_empty() {
+            Rc::clone(&self.nothing)
+        } else {
+            Rc::new(all)
+        };
+        self.known.insert(id, Rc::clone(&below));
+        below
+    }
+}
+
+/// For each sought blob and path the earliest commit that holds it.
+pub(super) fn introductions(
+    repository: &Repository,
+    commits: &[Commit],
+    loose_trees: &[Oid],
+    blobs: &[Oid],
+    tally: &Tally,
+) -> Vec<Introduction> {
+    let sought: HashSet<Oid> = blobs.iter().copied().collect();
+    let mut search = Search {
+        repository,
+        sought,
+        known: HashMap::new(),
+        nothing: Rc::default(),
+    };
+    let mut seen: HashSet<(Oid, Vec<u8>)> = HashSet::new();
+    let mut found = Vec::new();
+    for (order, &place) in oldest_first(commits).iter().enumerate() {
+        let commit = &commits[place];
+        tally.step();
+        for (blob, path) in search.below(commit.tree, 0).iter() {
+            if seen.insert((*blob, path.clone())) {
+                let info = repository
+                    .find_commit(commit.id)
+                    .ok()
+                    .map(|commit| repository::commit_info(&commit));
+                found.push(Introduction {
+                    blob: *blob,
+                    path: ScanPath::new(path.clone()),
+                    commit: info,
+                    order,
+                });
+            }
+        }
+    }
+    for &tree in loose_trees {
+        for (blob, path) in search.below(tree, 0).iter() {
+            if seen.insert((*blob, path.clone())) {
+                let path = ScanPath::new(path.clone());
+                found.push(Introduction {
+                    blob: *blob,
+                    path,
+                    commit: None,
+                    order: usize::MAX,
+                });
+            }
+        }
+    }
+    found
+}
+
+/// Indices of the commits, parents before children, and among those that are free the one with the earliest date:
+/// a wrong clock can therefore never put a child before its parent.
+fn oldest_first(commits: &[Commit]) -> Vec<usize> {
+    let place: HashMap<Oid, usize> = commits
+        .iter()
+        .enumerate()
+        .map(|(i, commit)| (commit.id, i))
+        .collect();
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); commits.len()];
+    let mut waiting: Vec<usize> = vec![0; commits.len()];
+    for (i, commit) in commits.iter().enumerate() {
+        for parent in commit.parents.iter().filter_map(|parent| place.get(parent)) {
+            children[*parent].push(i);
+            waiting[i] += 1;
+        }
+    }
+    let key = |i: usize| Reverse((commits[i].seconds, commits[i].id, i));
+    let mut free: BinaryHeap<_> = (0..commits.len()).filter(|&i| waiting[i] == 0).map(key).collect();
+    let mut sorted = Vec::with_capacity(commits.len());
+    while let Some(Reverse((_, _, i))) = free.pop() {
+        sorted.push(i);
+        for &child in &children[i] {
+            waiting[child] -= 1;
+            if waiting[child] == 0 {
+                free.push(key(child));
+            }
+        }
+    }
+    sorted
+}

@@ -1,0 +1,175 @@
+//! git's whole history: every blob that any ref reaches, each distinct one once, on all cores.
+//!
+//! Commits and paths are looked up afterwards and for hits only ([`History::introductions`]): most blobs have none.
+//! What is missing or damaged is reported and the rest is scanned. Objects are read through `git2`; walking the pack
+//! itself is several times faster (facts/speed.md A1) and is a later step.
+
+mod graph;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use git2::{ObjectType, Oid, Repository};
+use rayon::prelude::*;
+
+pub use graph::Introduction;
+
+use super::repository;
+use super::{Limits, Place, Tally, Visitor, nothing_before, offer};
+use graph::{Commit, Trees};
+
+/// The history of one repository, its commits and blobs listed, not yet read.
+pub struct History {
+    folder: PathBuf,
+    commits: Vec<Commit>,
+    /// Trees and blobs that refs name without a commit (tags of trees, tags of blobs).
+    loose_trees: Vec<Oid>,
+    blobs: Vec<Oid>,
+}
+
+impl History {
+    /// Lists what all refs reach. Gaps (shallow boundaries, broken refs, missing objects) go to the tally.
+    ///
+    /// # Errors
+    /// A repository whose refs cannot be listed.
+    pub fn list(repository: &Repository, limits: &Limits, tally: &Tally) -> Result<Self> {
+        tally.begin("walking commits", 0);
+        let mut tips = Tips::default();
+        for name in graph::ref_names(repository)? {
+            tips.add(repository, &name, tally);
+        }
+        let commits = graph::walk(repository, tips.commits, tally);
+        if repository.is_shallow() {
+            tally.skip(
+                "history before the shallow boundary",
+                "this clone is shallow; run: git fetch --unshallow (in CI: fetch-depth: 0)",
+            );
+        }
+        tally.add_commits(commits.len() as u64);
+        let roots: Vec<Oid> = commits
+            .iter()
+            .map(|commit| commit.tree)
+            .chain(tips.trees.iter().copied())
+            .collect();
+        let folder = repository.path().to_owned();
+        tally.begin("walking trees", roots.len());
+        let trees = Trees::default();
+        pool(limits.jobs)?.install(|| {
+            roots.par_chunks(64).for_each_init(
+                || open(&folder),
+                |repository, chunk| {
+                    for &root in chunk {
+                        if let Some(repository) = repository {
+                            trees.enter(repository, root, tally);
+                        }
+                        tally.step();
+                    }
+                },
+            );
+        });
+        let mut blobs = trees.into_blobs();
+        let known: HashSet<Oid> = blobs.iter().copied().collect();
+        blobs.extend(tips.blobs.into_iter().filter(|blob| !known.contains(blob)));
+        Ok(Self {
+            folder,
+            commits,
+            loose_trees: tips.trees,
+            blobs,
+        })
+    }
+
+    /// Whether nothing is there: no commit, no blob.
+    pub fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.blobs.is_empty()
+    }
+
+    /// Reads every blob once and hands it to the visitor as [`Place::Object`].
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn visit(&self, limits: &Limits, tally: &Tally, visit: &Visitor<'_>) -> Result<()> {
+        tally.begin("scanning history", self.blobs.len());
+        pool(limits.jobs)?.install(|| {
+            self.blobs.par_chunks(128).for_each_init(
+                || open(&self.folder),
+                |repository, chunk| {
+                    let odb = repository.as_ref().and_then(|repository| repository.odb().ok());
+                    for &id in chunk {
+                        match odb.as_ref().map(|odb| repository::blob(odb, id, limits.largest)) {
+                            Some(Ok(object)) => {
+                                tally.add_blob();
+                                offer(object.data(), Place::Object(id), &nothing_before, tally, visit);
+                            }
+                            Some(Err(unread)) => tally.skip(format!("blob {id}"), unread.why()),
+                            None => {
+                                tally.skip(format!("blob {id}"), "the repository could not be opened again")
+                            }
+                        }
+                        tally.step();
+                    }
+                },
+            );
+        });
+        Ok(())
+    }
+
+    /// The commits that brought the blobs in, with the paths: for each blob and path the earliest commit by history.
+    /// A blob that only a tag names has none.
+    ///
+    /// # Errors
+    /// A repository that cannot be opened again.
+    pub fn introductions(&self, blobs: &[Oid], tally: &Tally) -> Result<Vec<Introduction>> {
+        let repository = Repository::open(&self.folder)?;
+        tally.begin("finding commits", self.commits.len());
+        Ok(graph::introductions(
+            &repository,
+            &self.commits,
+            &self.loose_trees,
+            blobs,
+            tally,
+        ))
+    }
+}
+
+/// What refs point to, annotated tags resolved.
+#[derive(Default)]
+struct Tips {
+    commits: Vec<Oid>,
+    trees: Vec<Oid>,
+    blobs: Vec<Oid>,
+}
+
+impl Tips {
+    fn add(&mut self, repository: &Repository, name: &str, tally: &Tally) {
+        let found = repository
+            .find_reference(name)
+            .and_then(|reference| reference.resolve())
+            .and_then(|reference| reference.peel(ObjectType::Any));
+        let object = match found {
+            Ok(object) => object,
+            // A branch that has no commit yet is no gap.
+            Err(error) if name == "HEAD" && error.code() == git2::ErrorCode::NotFound => return,
+            Err(error) => return tally.skip(format!("ref {name}"), format!("broken: {}", error.message())),
+        };
+        let peeled = match object.kind() {
+            Some(ObjectType::Tag) => object.peel(ObjectType::Any),
+            _ => Ok(object),
+        };
+        match peeled.map(|object| (object.kind(), object.id())) {
+            Ok((Some(ObjectType::Commit), id)) => self.commits.push(id),
+            Ok((Some(ObjectType::Tree), id)) => self.trees.push(id),
+            Ok((Some(ObjectType::Blob), id)) => self.blobs.push(id),
+            Ok(_) => {}
+            Err(error) => tally.skip(format!("ref {name}"), format!("broken: {}", error.message())),
+        }
+    }
+}
+
+fn open(folder: &Path) -> Option<Repository> {
+    Repository::open(folder).ok()
+}
+
+fn pool(jobs: usize) -> Result<rayon::ThreadPool> {
+    Ok(rayon::ThreadPoolBuilder::new().num_threads(jobs).build()?)
+}

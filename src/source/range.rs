@@ -1,0 +1,179 @@
+//! The commits of a range `A..B`, each against its parents: what every one of them brought in.
+//!
+//! Every commit is looked at, merges too (what stands in no parent was made in the merge), not only the net change.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result, anyhow, bail};
+use git2::{Oid, Repository, Sort};
+
+use super::staged::{changed_only, holds_text, older};
+use super::{Limits, Place, Tally, Visitor, offer, repository};
+use crate::finding::{CommitInfo, ScanPath};
+
+/// A range as the user wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Left of the dots; its history is left out.
+    pub from: String,
+    /// Right of the dots; `HEAD` if empty.
+    pub to: String,
+}
+
+impl Range {
+    /// Reads `A..B`, `A...B` (from the merge base) and `A..`.
+    ///
+    /// # Errors
+    /// A text without `..`, or without a left side.
+    pub fn parse(text: &str) -> Result<Self> {
+        let (from, to) = text
+            .split_once("..")
+            .ok_or_else(|| anyhow!("a range is written A..B, got {text:?}"))?;
+        let to = to.strip_prefix('.').unwrap_or(to);
+        if from.is_empty() {
+            bail!("a range needs a left side: A..B");
+        }
+        Ok(Self {
+            from: from.to_owned(),
+            to: if to.is_empty() {
+                "HEAD".to_owned()
+            } else {
+                to.to_owned()
+            },
+        })
+    }
+}
+
+/// Scans what the commits of the range brought in. Returns how many commits there are.
+///
+/// # Errors
+/// A revision that is not known, or commits that cannot be walked.
+pub fn visit(
+    repository: &Repository,
+    range: &Range,
+    limits: &Limits,
+    tally: &Tally,
+    visit: &Visitor<'_>,
+) -> Result<usize> {
+    let from = repository::commit(repository, &range.from)?.id();
+    let to = repository::commit(repository, &range.to)?.id();
+    let mut walk = repository.revwalk().context("cannot walk the history")?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)
+        .context("cannot sort the history")?;
+    walk.push(to)
+        .and_then(|()| walk.hide(from))
+        .context("cannot walk the history")?;
+    let ids: Vec<Oid> = walk
+        .collect::<Result<_, _>>()
+        .context("a commit of the range is missing")?;
+    tally.begin("scanning commits", ids.len());
+    tally.add_commits(ids.len() as u64);
+    let mut seen = HashSet::new();
+    for &id in &ids {
+        one(repository, id, limits, tally, visit, &mut seen)?;
+        tally.step();
+    }
+    Ok(ids.len())
+}
+
+fn one(
+    repository: &Repository,
+    id: Oid,
+    limits: &Limits,
+    tally: &Tally,
+    visit: &Visitor<'_>,
+    seen: &mut HashSet<(Oid, Vec<u8>)>,
+) -> Result<()> {
+    let commit = repository.find_commit(id)?;
+    let info = repository::commit_info(&commit);
+    let tree = match commit.tree() {
+        Ok(tree) => tree,
+        Err(error) => {
+            tally.skip(
+                format!("commit {id}"),
+                format!("its tree cannot be read: {}", error.message()),
+            );
+            return Ok(());
+        }
+    };
+    let mut parents = Vec::new();
+    for parent in commit.parent_ids() {
+        match repository.find_commit(parent).and_then(|parent| parent.tree()) {
+            Ok(tree) => parents.push(tree),
+            Err(_) => tally.skip(
+                format!("parent {parent} of commit {id}"),
+                "is not here; in a shallow clone run: git fetch --unshallow (in CI: fetch-depth: 0)",
+            ),
+        }
+    }
+    let odb = repository.odb().context("cannot open the object database")?;
+    let mut diff = repository.diff_tree_to_tree(parents.first(), Some(&tree), Some(&mut changed_only()))?;
+    diff.find_similar(None).context("cannot look for renamed files")?;
+    for delta in diff.deltas() {
+        let new = delta.new_file();
+        let path = new.path_bytes().unwrap_or_default();
+        let others: Vec<Oid> = parents
+            .iter()
+            .skip(1)
+            .filter_map(|parent| at(parent, path))
+            .collect();
+        let known = others.contains(&new.id()) || !seen.insert((new.id(), path.to_vec()));
+        if !holds_text(delta.status(), new.mode()) || known {
+            continue;
+        }
+        let before = || {
+            let ids = others.iter().copied().chain([delta.old_file().id()]);
+            ids.flat_map(|id| older(&odb, id, limits)).collect()
+        };
+        read(
+            &odb,
+            (new.id(), &ScanPath::new(path), &info),
+            limits,
+            tally,
+            visit,
+            &before,
+        );
+    }
+    Ok(())
+}
+
+fn read(
+    odb: &git2::Odb<'_>,
+    (id, path, info): (Oid, &ScanPath, &CommitInfo),
+    limits: &Limits,
+    tally: &Tally,
+    visit: &Visitor<'_>,
+    before: &dyn Fn() -> Vec<Vec<u8>>,
+) {
+    match repository::blob(odb, id, limits.largest) {
+        Ok(object) => {
+            tally.add_blob();
+            offer(object.data(), Place::Commit(path, info), before, tally, visit);
+        }
+        Err(unread) => tally.skip(format!("{path} (blob {id})"), unread.why()),
+    }
+}
+
+/// The blob at this path of a tree.
+fn at(tree: &git2::Tree<'_>, path: &[u8]) -> Option<Oid> {
+    let path = std::path::Path::new(std::str::from_utf8(path).ok()?);
+    tree.get_path(path).ok().map(|entry| entry.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Range;
+
+    #[test]
+    fn a_range_is_read_as_git_writes_it() {
+        let range = |from: &str, to: &str| Range {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        };
+        assert_eq!(Range::parse("main..HEAD").unwrap(), range("main", "HEAD"));
+        assert_eq!(Range::parse("v1..").unwrap(), range("v1", "HEAD"));
+        assert_eq!(Range::parse("a...b").unwrap(), range("a", "b"));
+        assert!(Range::parse("main").is_err());
+        assert!(Range::parse("..x").is_err());
+    }
+}

@@ -1,0 +1,230 @@
+//! Sealing: how a secret rests in the database. It never rests there in any other way.
+//!
+//! XChaCha20-Poly1305 with a random nonce; the leak's key (fingerprint and rule) is associated data, so that a sealed
+//! secret cannot be moved to another leak.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Context, Result, anyhow, bail};
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use crate::finding::Parts;
+use crate::secret::{Secret, mac_sha256};
+
+const NONCE: usize = 24;
+/// First byte of what is stored, so that the form can change one day.
+const FORM: u8 = 1;
+
+/// The key of the store: 32 bytes that seal secrets and sign the ledger's last line. It cannot be printed or
+/// serialised.
+///
+/// ```compile_fail
+/// let key = unleak::store::StoreKey::new([7; 32]);
+/// println!("{key}");
+/// ```
+///
+/// ```
+/// let key = unleak::store::StoreKey::new([7; 32]);
+/// assert_eq!(format!("{key:?}"), "StoreKey([redacted])");
+/// ```
+#[derive(Clone)]
+pub struct StoreKey(Zeroizing<[u8; 32]>);
+
+impl StoreKey {
+    /// Takes the 32 bytes over.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The same from a slice, as a key file gives it; any other length is an error.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self> {
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
+            anyhow!(
+                "a store key has 32 bytes, not {}; make one with `head -c 32 /dev/urandom`",
+                bytes.len()
+            )
+        })?;
+        Ok(Self::new(bytes))
+    }
+
+    /// A fresh key from the operating system's random source.
+    pub fn random() -> Result<Self> {
+        let mut bytes = Zeroizing::new([0_u8; 32]);
+        getrandom::fill(bytes.as_mut()).context("the operating system gave no random bytes")?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes, for writing the key file.
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// A key of its own for each use.
+    pub(super) fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(mac_sha256(self.0.as_ref(), &[purpose]))
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreKey([redacted])")
+    }
+}
+
+/// What is sealed of one leak.
+pub(super) struct Contents {
+    pub(super) secret: Secret,
+    pub(super) parts: Parts,
+    pub(super) facts: BTreeMap<String, String>,
+}
+
+/// Seals and opens under one key.
+pub(super) struct Sealer(XChaCha20Poly1305);
+
+impl Sealer {
+    pub(super) fn new(key: &StoreKey) -> Self {
+        Self(XChaCha20Poly1305::new(
+            (&*key.derive(b"unleak store: sealing v1")).into(),
+        ))
+    }
+
+    /// `leak` is the associated data: the leak's key.
+    pub(super) fn seal(&self, leak: &str, contents: &Contents) -> Result<Vec<u8>> {
+        let mut nonce = [0_u8; NONCE];
+        getrandom::fill(&mut nonce).context("the operating system gave no random bytes")?;
+        let plain = write(contents)?;
+        let payload = Payload {
+            msg: &plain,
+            aad: leak.as_bytes(),
+        };
+        let cipher = self
+            .0
+            .encrypt(&XNonce::from(nonce), payload)
+            .map_err(|_| anyhow!("the secret of {leak} could not be sealed"))?;
+        Ok([&[FORM][..], &nonce, &cipher].concat())
+    }
+
+    pub(super) fn open(&self, leak: &str, sealed: &[u8]) -> Result<Contents> {
+        let broken = || {
+            anyhow!(
+                "the sealed secret of {leak} cannot be opened: it was changed, or sealed under another store key; \
+                 give the key with which it was recorded"
+            )
+        };
+        let (head, cipher) = sealed.split_at_checked(1 + NONCE).ok_or_else(broken)?;
+        if head[0] != FORM {
+            bail!("the sealed secret of {leak} was written by a newer unleak; use that one");
+        }
+        let nonce: [u8; NONCE] = head[1..].try_into().map_err(|_| broken())?;
+        let payload = Payload {
+            msg: cipher,
+            aad: leak.as_bytes(),
+        };
+        let plain = self
+            .0
+            .decrypt(&XNonce::from(nonce), payload)
+            .map(Zeroizing::new)
+            .map_err(|_| broken())?;
+        read(&plain).ok_or_else(broken)
+    }
+}
+
+/// Length-prefixed fields: binary, because secrets are bytes and JSON would leave unwiped copies behind.
+fn write(contents: &Contents) -> Result<Zeroizing<Vec<u8>>> {
+    let mut fields: Vec<&[u8]> = vec![contents.secret.expose()];
+    for (name, part) in &contents.parts {
+        fields.extend([name.as_bytes(), part.expose()]);
+    }
+    let facts = contents
+        .facts
+        .iter()
+        .flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    fields.extend(facts);
+    // The whole size first: a growing buffer would leave pieces of the secret in freed memory.
+    let size = 4 + fields.iter().map(|field| 4 + field.len()).sum::<usize>();
+    let mut plain = Zeroizing::new(Vec::with_capacity(size));
+    plain.extend(u32::try_from(contents.parts.len())?.to_be_bytes());
+    for field in fields {
+        plain.extend(u32::try_from(field.len())?.to_be_bytes());
+        plain.extend(field);
+    }
+    Ok(plain)
+}
+
+fn read(plain: &[u8]) -> Option<Contents> {
+    let (count, mut rest) = plain.split_at_checked(4)?;
+    let parts_left = u32::from_be_bytes(count.try_into().ok()?);
+    let mut field = || -> Option<&[u8]> {
+        let (length, tail) = rest.split_at_checked(4)?;
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+        let (field, tail) = tail.split_at_checked(length)?;
+        rest = tail;
+        Some(field)
+    };
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).ok();
+    let secret = Secret::new(field()?);
+    let mut parts = Parts::new();
+    for _ in 0..parts_left {
+        parts.insert(text(field()?)?, Secret::new(field()?));
+    }
+    let mut facts = BTreeMap::new();
+    while let Some(name) = field() {
+        facts.insert(text(name)?, text(field()?)?);
+    }
+    Some(Contents { secret, parts, facts })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Contents, Sealer, StoreKey};
+    use crate::finding::Parts;
+    use crate::secret::Secret;
+
+    fn contents() -> Contents {
+        Contents {
+            secret: Secret::new(b"\xff\0s".to_vec()),
+            parts: Parts::from([("id".to_owned(), Secret::new("p"))]),
+            facts: [("region".to_owned(), "https://eu.example.com".to_owned())].into(),
+        }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_again() {
+        let sealer = Sealer::new(&StoreKey::new([1; 32]));
+        let sealed = sealer.seal("leak", &contents()).unwrap();
+        let opened = sealer.open("leak", &sealed).unwrap();
+        assert_eq!(opened.secret, contents().secret);
+        assert_eq!(opened.parts, contents().parts);
+        assert_eq!(opened.facts, contents().facts);
+    }
+
+    #[test]
+    fn the_same_secret_is_never_sealed_to_the_same_bytes() {
+        let sealer = Sealer::new(&StoreKey::new([1; 32]));
+        assert_ne!(
+            sealer.seal("leak", &contents()).unwrap(),
+            sealer.seal("leak", &contents()).unwrap()
+        );
+    }
+
+    #[test]
+    fn a_sealed_secret_opens_for_no_other_leak_no_other_key_and_not_when_changed() {
+        let sealer = Sealer::new(&StoreKey::new([1; 32]));
+        let sealed = sealer.seal("leak", &contents()).unwrap();
+        assert!(sealer.open("other", &sealed).is_err());
+        assert!(
+            Sealer::new(&StoreKey::new([2; 32]))
+                .open("leak", &sealed)
+                .is_err()
+        );
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert!(sealer.open("leak", &changed).is_err(), "byte {place}");
+            assert!(sealer.open("leak", &sealed[..place]).is_err(), "cut at {place}");
+        }
+    }
+}

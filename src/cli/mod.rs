@@ -4,6 +4,7 @@
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
 mod ask;
+pub mod demo;
 pub mod exit;
 pub mod log;
 mod output;
@@ -63,6 +64,7 @@ enum Command {
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
     Rules(rules::RulesArgs),
+    Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Token(Box<token::TokenArgs>),
 }
@@ -117,7 +119,7 @@ fn run(cli: Cli) -> Result<Exit> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let exit = match cli.command {
         Command::Scan(args) => scan::run(&args, context, &mut out),
-        Command::Rules(args) => rules::run(&args, &context.rules, &mut out, &mut std::io::stderr().lock()),
+        Command::Rules(args) => rules::run(&args, &context.rules, &mut out, &mut std::io::stderr()),
         command => asynchronous()?.block_on(run_async(command, &context, &mut out)),
     }?;
     out.flush()?;
@@ -137,6 +139,7 @@ async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::W
         Command::Scan(_) | Command::Rules(_) => Ok(Exit::Usage),
         Command::Verify(args) => verify::run(args, context, out).await,
         Command::Owners(args) => owners::run(args, context, out).await,
+        Command::Demo(args) => demo::run(args, context, out).await,
         Command::Revoke(args) => revoke::run(args, context, out).await,
         Command::Serve(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;

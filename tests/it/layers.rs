@@ -31,8 +31,13 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("verify", &[WORDS, &["rule", "call"]]),
     ("owner", &[WORDS, &["rule", "call"]]),
     ("policy", &[WORDS, &["rule"]]),
-    ("contain", &[WORDS, &["rule", "call", "policy"]]),
-    ("revoke", &[WORDS, &["rule", "call", "policy"]]),
+    // Two arrows more than design.md has: an action is proved by asking again, and a plan to revoke names what an
+    // organisation can do instead.
+    ("contain", &[WORDS, &["rule", "call", "policy", "verify"]]),
+    (
+        "revoke",
+        &[WORDS, &["rule", "call", "policy", "verify", "contain"]],
+    ),
     ("notify", &[WORDS, &["rule"]]),
     ("report", &[WORDS, &["rule"]]),
     ("store", &[WORDS, &["rule"]]),

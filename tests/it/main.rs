@@ -6,17 +6,18 @@ mod house; // the rules of this repository
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
-mod played; // services played locally
+mod played; // a service played on loopback, for call, probe and verify
 mod policy; // what may be done
-mod probe; // a service that says yes to everything
-mod replies; // recorded exchanges, read with the rules' expectations
+mod probe; // made-up tokens
+mod replies; // recorded exchanges against the rules' expectations
 mod report; // text, JSON
+mod respond; // the life of one leak, cut off anywhere
 mod revoke; // the ways to end a token, against services that refuse, delay and lie
 mod rules; // rule files: the shipped ones and broken ones
 mod sarif; // SARIF 2.1.0
 mod sarif_validator; // SARIF as Microsoft's validator sees it
 mod scan; // files, folders, standard input
-mod secrecy; // no secret in any output
+mod secrecy; // no secret in logs, errors and URLs of calls
 mod store; // what is remembered, and the ledger
 mod support; // what the tests share
 mod template; // filling a call in: no value leaves its place

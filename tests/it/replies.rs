@@ -9,6 +9,8 @@
 //! {"message":"Bad credentials"}
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "a recording that cannot be read must fail")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

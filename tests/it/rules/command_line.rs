@@ -98,3 +98,17 @@ fn a_rule_that_is_not_there_is_an_error_with_the_next_step() {
     assert_eq!(ran.code, 2);
     assert!(ran.err.contains("unleak rules list"), "{}", ran.err);
 }
+
+#[test]
+fn the_example_of_the_readme_is_sound() {
+    let readme = std::fs::read_to_string(super::folder().join("README.md")).expect("the README");
+    let example = readme
+        .split("```toml\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .expect("an example");
+    let tool = Tool::new();
+    tool.write("example.toml", example);
+    let ran = tool.run(["rules", "check", "example.toml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+}

@@ -4,12 +4,19 @@
 //! base URL of a service could have every token sent to itself. Secrets come from files and environment variables that
 //! the file names, and are never written in it.
 
+mod environment;
+mod files;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde::Deserialize;
+
+pub use environment::Environment;
+
+use files::{key_file, read, secret};
 
 use crate::call::{CallSettings, ServiceSettings};
 use crate::notify;
@@ -18,10 +25,7 @@ use crate::policy::Policy;
 use crate::secret::{FingerprintKey, Secret};
 
 /// The reference: every key with its default and what it does. `unleak config` prints it.
-pub const REFERENCE: &str = include_str!("config.default.toml");
-
-/// Largest configuration or key file that is read, in bytes.
-const LARGEST: u64 = 1 << 20;
+pub const REFERENCE: &str = include_str!("default.toml");
 
 /// The configuration file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -123,77 +127,6 @@ impl Default for ServeSection {
             operator_key_file: None,
         }
     }
-}
-
-/// What is taken from the environment, once.
-#[derive(Clone, Debug, Default)]
-pub struct Environment {
-    /// Folder for the configuration file.
-    config: Option<PathBuf>,
-    /// Folder for keys and stores.
-    state: Option<PathBuf>,
-    /// `NO_COLOR` is set, or the terminal is `dumb`.
-    pub plain: bool,
-    /// Who runs the program, for the ledger.
-    pub user: String,
-    /// A pull request from a fork runs it (GitHub Actions): whoever wrote the commits chose what is scanned.
-    pub fork: bool,
-}
-
-impl Environment {
-    /// Reads the process's environment.
-    pub fn of_process() -> Self {
-        let folder = |xdg: &str, below_home: &str| {
-            let home = || {
-                path("HOME")
-                    .or_else(|| path("USERPROFILE"))
-                    .map(|home| home.join(below_home))
-            };
-            path(xdg)
-                .filter(|path| path.is_absolute())
-                .or_else(home)
-                .map(|path| path.join("unleak"))
-        };
-        Self {
-            config: folder("XDG_CONFIG_HOME", ".config"),
-            state: path("UNLEAK_STATE").or_else(|| folder("XDG_STATE_HOME", ".local/state")),
-            plain: variable("NO_COLOR").is_some_and(|value| !value.is_empty())
-                || variable("TERM").is_some_and(|term| term == "dumb"),
-            user: variable("USER")
-                .or_else(|| variable("USERNAME"))
-                .unwrap_or_else(|| "operator".to_owned()),
-            fork: is_fork(),
-        }
-    }
-}
-
-/// Whether GitHub's event says that the pull request's head is another repository than its base.
-fn is_fork() -> bool {
-    if !variable("GITHUB_EVENT_NAME").is_some_and(|name| name.starts_with("pull_request")) {
-        return false;
-    }
-    let event = path("GITHUB_EVENT_PATH").and_then(|path| std::fs::read(path).ok());
-    let event: serde_json::Value = event
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .unwrap_or_default();
-    let name = |pointer: &str| event.pointer(pointer).and_then(serde_json::Value::as_str);
-    // An event that cannot be read could be anything, a fork's too.
-    let base = name("/repository/full_name");
-    base.is_none() || name("/pull_request/head/repo/full_name") != base
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the environment"
-)]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
-fn path(name: &str) -> Option<PathBuf> {
-    variable(name)
-        .filter(|value| !value.is_empty())
-        .map(PathBuf::from)
 }
 
 impl Config {
@@ -346,71 +279,4 @@ impl Config {
             ..CallSettings::default()
         })
     }
-}
-
-/// A secret from the environment variable or the file that the configuration names under `key`.
-///
-/// # Errors
-/// Both named, or the one named is not there or empty.
-pub fn secret(env: Option<&String>, file: Option<&PathBuf>, key: &str) -> Result<Option<Secret>> {
-    let text = match (env, file) {
-        (Some(_), Some(_)) => bail!("give one of {key}_env and {key}_file, not both"),
-        (Some(name), None) => {
-            variable(name).with_context(|| format!("{key}_env names {name}, which is not set"))?
-        }
-        (None, Some(file)) => read(file).with_context(|| format!("{key}_file cannot be used"))?,
-        (None, None) => return Ok(None),
-    };
-    let text = zeroize::Zeroizing::new(text);
-    let trimmed = text.trim();
-    if trimmed.is_empty() {
-        bail!("the secret that {key} names is empty");
-    }
-    Ok(Some(Secret::new(trimmed.as_bytes())))
-}
-
-fn read(file: &Path) -> Result<String> {
-    let shown = file.display();
-    let size = std::fs::metadata(file)
-        .with_context(|| format!("cannot read {shown}"))?
-        .len();
-    if size > LARGEST {
-        bail!("{shown} has {size} bytes; at most {LARGEST} are read");
-    }
-    std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))
-}
-
-/// The 32 bytes of a key file; made, readable by its owner alone, if it is not there.
-fn key_file(file: &Path) -> Result<Vec<u8>> {
-    let shown = file.display();
-    if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(file) {
-        Ok(mut made) => {
-            let mut key = [0_u8; 32];
-            getrandom::fill(&mut key).context("the operating system gives no random bytes")?;
-            std::io::Write::write_all(&mut made, &key).with_context(|| format!("cannot write {shown}"))?;
-            Ok(key.to_vec())
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => written_key(file),
-        Err(error) => Err(error).with_context(|| format!("cannot make the key file {shown}")),
-    }
-}
-
-/// Another process may just be writing it; that takes no time worth speaking of.
-fn written_key(file: &Path) -> Result<Vec<u8>> {
-    for _ in 0..50 {
-        let key = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        match key.len() {
-            32 => return Ok(key),
-            0 => std::thread::sleep(Duration::from_millis(10)),
-            _ => break,
-        }
-    }
-    bail!("{} is not a key file of unleak (32 bytes)", file.display())
 }

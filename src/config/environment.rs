@@ -1,0 +1,74 @@
+//! What is taken from the process's environment, once. Nothing else in the program reads it.
+
+use std::path::PathBuf;
+
+/// What is taken from the environment, once.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// Folder for the configuration file.
+    pub(super) config: Option<PathBuf>,
+    /// Folder for keys and stores.
+    pub(super) state: Option<PathBuf>,
+    /// `NO_COLOR` is set, or the terminal is `dumb`.
+    pub plain: bool,
+    /// Who runs the program, for the ledger.
+    pub user: String,
+    /// A pull request from a fork runs it (GitHub Actions): whoever wrote the commits chose what is scanned.
+    pub fork: bool,
+}
+
+impl Environment {
+    /// Reads the process's environment.
+    pub fn of_process() -> Self {
+        let folder = |xdg: &str, below_home: &str| {
+            let home = || {
+                path("HOME")
+                    .or_else(|| path("USERPROFILE"))
+                    .map(|home| home.join(below_home))
+            };
+            path(xdg)
+                .filter(|path| path.is_absolute())
+                .or_else(home)
+                .map(|path| path.join("unleak"))
+        };
+        Self {
+            config: folder("XDG_CONFIG_HOME", ".config"),
+            state: path("UNLEAK_STATE").or_else(|| folder("XDG_STATE_HOME", ".local/state")),
+            plain: variable("NO_COLOR").is_some_and(|value| !value.is_empty())
+                || variable("TERM").is_some_and(|term| term == "dumb"),
+            user: variable("USER")
+                .or_else(|| variable("USERNAME"))
+                .unwrap_or_else(|| "operator".to_owned()),
+            fork: is_fork(),
+        }
+    }
+}
+
+/// Whether GitHub's event says that the pull request's head is another repository than its base.
+fn is_fork() -> bool {
+    if !variable("GITHUB_EVENT_NAME").is_some_and(|name| name.starts_with("pull_request")) {
+        return false;
+    }
+    let event = path("GITHUB_EVENT_PATH").and_then(|path| std::fs::read(path).ok());
+    let event: serde_json::Value = event
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default();
+    let name = |pointer: &str| event.pointer(pointer).and_then(serde_json::Value::as_str);
+    // An event that cannot be read could be anything, a fork's too.
+    let base = name("/repository/full_name");
+    base.is_none() || name("/pull_request/head/repo/full_name") != base
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+pub(super) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    variable(name)
+        .filter(|value| !value.is_empty())
+        .map(PathBuf::from)
+}

@@ -8,7 +8,8 @@ use crate::rule::file::Expect;
 /// Most values that one pointer selects.
 const MOST_SELECTED: usize = 10_000;
 
-/// Whether all that the expectation gives holds. One that gives nothing holds of no reply.
+/// Whether all that the expectation gives holds. One that gives nothing holds of no reply, nor does one that only says
+/// what the body is without.
 pub fn matches(expect: &Expect, reply: &Reply) -> bool {
     if expect.status.is_none() && expect.body.is_none() && expect.json.is_empty() {
         return false;
@@ -18,6 +19,10 @@ pub fn matches(expect: &Expect, reply: &Reply) -> bool {
             .body
             .as_ref()
             .is_none_or(|text| memchr::memmem::find(&reply.body, text.as_bytes()).is_some())
+        && expect
+            .without
+            .as_ref()
+            .is_none_or(|text| memchr::memmem::find(&reply.body, text.as_bytes()).is_none())
         && expect.json.iter().all(|(pointer, wanted)| {
             reply
                 .json()
@@ -101,6 +106,11 @@ mod tests {
         assert!(matches(&expect, &reply));
         expect.json.insert("/codes/*".to_owned(), json!(2));
         assert!(matches(&expect, &reply));
+        expect.without = Some("<html".to_owned());
+        assert!(matches(&expect, &reply));
+        expect.without = Some("codes".to_owned());
+        assert!(!matches(&expect, &reply));
+        expect.without = None;
         expect.json.insert("/detail".to_owned(), json!("else"));
         assert!(!matches(&expect, &reply));
     }

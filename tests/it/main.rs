@@ -6,6 +6,7 @@
 )]
 
 mod call; // one request, sent safely and read
+mod command_line; // help, completions, the configuration reference, the demo
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod layers; // which module may use which

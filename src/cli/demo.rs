@@ -207,7 +207,7 @@ fn scan(repository: &Path, context: &Context, out: &mut dyn Write) -> Result<(Ve
         largest: 1 << 28,
         ignored_too: false,
     };
-    let mut scan = Scan::new(&context.rules, context.config.fingerprint_key()?, limits)?;
+    let mut scan = Scan::new(&context.rules, context.config.fingerprint_key()?, limits);
     let tally = scan.tally();
     scan.target(repository, Path::new(""), Parts::FilesAndHistory);
     let findings = scan.finish();

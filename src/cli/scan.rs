@@ -112,12 +112,13 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         largest: args.max_size.saturating_mul(1 << 20),
         ignored_too: args.no_ignore,
     };
-    let mut scan = Scan::new(&context.rules, context.config.fingerprint_key()?, limits)?;
+    let mut scan = Scan::new(&context.rules, context.config.fingerprint_key()?, limits);
     let tally = scan.tally();
     {
         let _progress = Progress::follow(scan.tally(), !context.quiet);
         look(args, &mut scan)?;
     }
+    let repository = scan.provenance();
     let mut findings = scan.finish();
     if let Some(baseline) = &baseline {
         baseline.apply(&mut findings);
@@ -131,7 +132,7 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         rules: context.rules.cards(),
         coverage: tally.coverage(),
         learnt,
-        repository: None,
+        repository,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         ended: Timestamp::now(),

@@ -106,7 +106,7 @@ impl SubjectArgs {
             largest: LONGEST,
             ignored_too: true,
         };
-        let mut scan = Scan::new(&rules, context.config.fingerprint_key()?, limits)?;
+        let mut scan = Scan::new(&rules, context.config.fingerprint_key()?, limits);
         scan.stdin(&mut &*text);
         Ok(scan.finish())
     }

@@ -1,15 +1,13 @@
 //! One blob in, its hits out: keywords first, then the pattern near them, then the rule's own judgement.
 //!
-//! The gate is one automaton over the keywords of all rules; a pattern only ever runs in windows around its
+//! The gate is one pass over the text for the keywords of all rules; a pattern only ever runs in windows around its
 //! keywords, so that the cost follows what is in the text and not how many rules there are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
-use aho_corasick::{AhoCorasick, MatchKind};
-use anyhow::{Context, Result};
-
+use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
 use super::place::{Lines, TextPlace};
@@ -50,7 +48,7 @@ pub struct Hit {
 /// The compiled rules.
 pub struct Scanner {
     rules: Vec<Arc<Rule>>,
-    gate: Option<AhoCorasick>,
+    gate: Gate,
     /// For each keyword of the gate, the rules that it calls.
     called: Vec<Vec<usize>>,
     key: FingerprintKey,
@@ -64,40 +62,28 @@ struct Candidate {
 }
 
 impl Scanner {
-    /// Compiles the gate; patterns are compiled when they are first needed.
-    ///
-    /// # Errors
-    /// Keywords that do not fit into one automaton.
-    pub fn new(rules: &RuleSet, key: FingerprintKey) -> Result<Self> {
+    /// Makes the gate ready; patterns are compiled when they are first needed.
+    pub fn new(rules: &RuleSet, key: FingerprintKey) -> Self {
         let mut called: Vec<Vec<usize>> = Vec::new();
-        let mut words: HashMap<&str, usize> = HashMap::new();
-        let mut patterns = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut words = Vec::new();
         for (i, rule) in rules.rules.iter().enumerate() {
             for word in &rule.keywords {
-                let place = *words.entry(word).or_insert_with(|| {
-                    patterns.push(word);
+                let place = *places.entry(word).or_insert_with(|| {
+                    words.push(word.as_str());
                     called.push(Vec::new());
-                    patterns.len() - 1
+                    words.len() - 1
                 });
                 called[place].push(i);
             }
         }
-        let gate = match patterns.len() {
-            0 => None,
-            _ => Some(
-                AhoCorasick::builder()
-                    .ascii_case_insensitive(true)
-                    .match_kind(MatchKind::Standard)
-                    .build(&patterns)
-                    .context("the rules' keywords cannot be compiled")?,
-            ),
-        };
-        Ok(Self {
+        let gate = Gate::new(words);
+        Self {
             rules: rules.rules.clone(),
             gate,
             called,
             key,
-        })
+        }
     }
 
     /// Every secret in `text`, in the order of their places.
@@ -121,17 +107,20 @@ impl Scanner {
     /// Where each rule has to look: around its keywords, windows that touch joined.
     fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Range<usize>>> {
         let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
-        for found in self.gate.iter().flat_map(|gate| gate.find_overlapping_iter(text)) {
-            for &rule in &self.called[found.pattern().as_usize()] {
+        self.gate.find(text, |keyword, start, end| {
+            for &rule in &self.called[keyword] {
                 let reach = reach(&self.rules[rule]);
-                let window = found.start().saturating_sub(reach)..(found.end() + reach).min(text.len());
+                let window = start.saturating_sub(reach)..(end + reach).min(text.len());
                 let known = windows.entry(rule).or_default();
                 match known.last_mut() {
-                    Some(last) if window.start <= last.end => last.end = last.end.max(window.end),
+                    Some(last) if (last.start..=last.end).contains(&window.start) => {
+                        last.end = last.end.max(window.end);
+                    }
                     _ => known.push(window),
                 }
             }
-        }
+        });
+        windows.values_mut().for_each(join);
         windows
     }
 
@@ -209,6 +198,18 @@ impl Scanner {
         };
         candidates.into_iter().zip(places).map(hit).collect()
     }
+}
+
+/// Sorts windows and joins those that touch.
+fn join(windows: &mut Vec<Range<usize>>) {
+    windows.sort_by_key(|window| window.start);
+    windows.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
 }
 
 /// How far from a keyword a match of this rule can reach.

@@ -4,6 +4,7 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
+mod gate;
 pub mod ignore;
 pub mod line_hash;
 pub mod matcher;
@@ -30,6 +31,7 @@ pub struct Scan {
     limits: Limits,
     tally: Arc<Tally>,
     findings: Vec<Finding>,
+    provenance: Option<(String, String)>,
 }
 
 /// Which parts of a repository are scanned.
@@ -43,16 +45,14 @@ pub enum Parts {
 
 impl Scan {
     /// A scan by these rules.
-    ///
-    /// # Errors
-    /// Rules whose keywords cannot be compiled into one automaton.
-    pub fn new(rules: &RuleSet, key: FingerprintKey, limits: Limits) -> Result<Self> {
-        Ok(Self {
-            scanner: Scanner::new(rules, key)?,
+    pub fn new(rules: &RuleSet, key: FingerprintKey, limits: Limits) -> Self {
+        Self {
+            scanner: Scanner::new(rules, key),
             limits,
             tally: Arc::default(),
             findings: Vec::new(),
-        })
+            provenance: None,
+        }
     }
 
     /// The running counters, for a progress bar.
@@ -82,6 +82,7 @@ impl Scan {
                 .skip(format!("git history of {}", path.display()), format!("{error:#}"));
             None
         });
+        self.note(repository.as_ref());
         let bare = repository.as_ref().is_some_and(Repository::is_bare);
         if parts != Parts::History && !bare {
             self.collect(|limits, tally, visit| worktree::visit(path, limits, tally, visit));
@@ -113,6 +114,7 @@ impl Scan {
     /// No repository, or an index that cannot be read.
     pub fn staged(&mut self, path: &Path) -> Result<usize> {
         let repository = repository::around(path)?;
+        self.note(Some(&repository));
         let mut staged = Ok(0);
         self.collect(|limits, tally, visit| staged = staged::visit(&repository, limits, tally, visit));
         staged
@@ -124,9 +126,21 @@ impl Scan {
     /// No repository, an unknown revision, commits that cannot be walked.
     pub fn range(&mut self, path: &Path, range: &range::Range) -> Result<usize> {
         let repository = repository::around(path)?;
+        self.note(Some(&repository));
         let mut commits = Ok(0);
         self.collect(|limits, tally, visit| commits = range::visit(&repository, range, limits, tally, visit));
         commits
+    }
+
+    /// Where the first repository that was scanned comes from, and which commit is checked out there.
+    pub fn provenance(&self) -> Option<(String, String)> {
+        self.provenance.clone()
+    }
+
+    fn note(&mut self, repository: Option<&Repository>) {
+        if self.provenance.is_none() {
+            self.provenance = repository.and_then(repository::provenance);
+        }
     }
 
     /// The findings, sorted and each once.

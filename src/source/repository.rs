@@ -48,6 +48,28 @@ fn explained(error: &git2::Error, path: &Path) -> anyhow::Error {
     }
 }
 
+/// Where the repository comes from (the URL of `origin`, else of its only remote) and the commit that is checked out;
+/// nothing without a remote.
+pub fn provenance(repository: &Repository) -> Option<(String, String)> {
+    let remote = repository.find_remote("origin").ok().or_else(|| {
+        let names = repository.remotes().ok()?;
+        let only = names
+            .iter()
+            .flatten()
+            .flatten()
+            .next()
+            .filter(|_| names.len() == 1)?;
+        repository.find_remote(only).ok()
+    })?;
+    let url = String::from_utf8_lossy(remote.url_bytes()).into_owned();
+    let head = repository
+        .head()
+        .ok()
+        .and_then(|head| head.target())
+        .map(|id| id.to_string());
+    Some((url, head.unwrap_or_default()))
+}
+
 /// What is said of a commit.
 pub fn commit_info(commit: &git2::Commit<'_>) -> CommitInfo {
     let author = commit.author();

@@ -317,3 +317,23 @@ fn as_a_hook_it_works_in_a_linked_worktree() {
         "a linked worktree as a target"
     );
 }
+
+#[test]
+fn sarif_names_the_repository_and_the_commit_without_its_credentials() {
+    let (tool, _) = with_a_deleted_token();
+    tool.git(&[
+        "remote",
+        "add",
+        "origin",
+        "https://bot:hunter2hunter2@example.com/acme/shop.git",
+    ]);
+    let ran = tool.run(["scan", ".", "--format", "sarif"]);
+    let sarif: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let from = &sarif["runs"][0]["versionControlProvenance"][0];
+    assert_eq!(from["repositoryUri"], "https://example.com/acme/shop.git");
+    assert_eq!(
+        from["revisionId"].as_str(),
+        Some(tool.git(&["rev-parse", "HEAD"]).as_str())
+    );
+    assert!(!ran.out.contains("hunter2"));
+}

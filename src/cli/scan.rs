@@ -45,7 +45,7 @@ pub struct ScanArgs {
     /// Scan files that .gitignore names, too
     #[arg(long)]
     no_ignore: bool,
-    /// Form of the report [default: text]
+    /// Form of the report: text, json, jsonl, sarif
     #[arg(long, short, value_name = "FORMAT", default_value = "text", value_parser = clap::value_parser!(Format))]
     format: Format,
     /// Write the report to a file, whole or not at all
@@ -153,7 +153,7 @@ fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTr
     }
     let root = args.targets.first().cloned().or_else(|| Some(PathBuf::from(".")));
     let root = root.filter(|root| root.is_dir());
-    super::asynchronous()?.block_on(ask::run(ask, findings, context, root, &mut std::io::stderr()))
+    super::wait(ask::run(ask, findings, context, root, &mut std::io::stderr()))
 }
 
 /// Scans everything that was asked for; an empty result is never silent.

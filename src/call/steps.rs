@@ -158,7 +158,7 @@ impl Run<'_> {
                 "{} entries fit this token and nothing tells them apart: nothing was changed",
                 several.len()
             ))),
-            (_, Some(touched)) => self.moved(step, call, find, touched, values, &before).await,
+            (_, Some(touched)) => self.moved(step, call, find, touched, values).await,
         }
     }
 
@@ -170,9 +170,10 @@ impl Run<'_> {
         find: &FindFile,
         touched: &TouchedFile,
         values: &Values,
-        before: &[Value],
     ) -> Result<Value, Halt> {
         tokio::time::sleep(NEXT_MARK).await;
+        // Right before the use, so that what moves is not what others did while we waited.
+        let before = self.candidates(step, call, find, values).await?;
         if !(self.touch)().await {
             return Err(Halt::Refused(format!(
                 "{} entries fit this token, and the service did not take it when it was used to tell them apart: \

@@ -337,7 +337,7 @@ fn a_secret_key_that_was_rolled_is_not_called_dead_since_posthog_does_not_say_so
         "{}",
         ran.out
     );
-    assert!(cloud.us.play().keys.get(&team_secret()).is_none());
+    assert!(!cloud.us.play().keys.contains_key(&team_secret()));
     desk.holds_no_secret();
 }
 

@@ -325,4 +325,5 @@ fn a_commit_near_the_words_for_one_is_no_token() {
     let ran = desk.run(&["scan", ".", "--verify", "--format", "jsonl"]);
     assert_eq!((ran.code, ran.findings()), (0, vec![]), "{}", ran.err);
     assert_eq!(server.seen(), Vec::<String>::new());
+    desk.holds_no_secret();
 }

@@ -371,11 +371,10 @@ fn a_region_that_throttles_the_home_of_a_key_leaves_it_alive_and_is_named() {
 fn a_project_token_is_information_and_never_asked_about() {
     let cloud = Cloud::start();
     let token = ["phc_", "CcqbCx4NWtBScGnngy06ec", "jdMD2NL92DG2ckfwDq0qK"].concat();
-    let mut desk = cloud.desk(&personal(), REVOKE);
+    let desk = cloud.desk(&personal(), REVOKE);
     desk.tool
         .write("web/index.html", format!("posthog.init('{token}')\n"));
     desk.tool.commit("front end", "2026-03-05");
-    desk.configure("");
     let ran = desk.run(&[
         "scan",
         ".",
@@ -390,4 +389,5 @@ fn a_project_token_is_information_and_never_asked_about() {
     let ran = desk.run_with(&["revoke", "--yes"], &token);
     assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
     assert_eq!((cloud.us.seen(), cloud.eu.seen()), (vec![], vec![]));
+    desk.holds_no_secret();
 }

@@ -77,18 +77,12 @@ pub fn plan(caller: &Caller, rule: &Rule, held: &Held) -> Plan {
 fn look(caller: &Caller, rule: &Rule, held: &Held, file: &RevokeFile) -> Way {
     let (service, steps) = (&rule.service, file.steps());
     let bases = way::bases(caller, service, held, file.with, file.everywhere);
-    let base = bases.as_ref().ok().and_then(|bases| bases.first());
+    let base = bases.as_ref().map_or("", |bases| way::home(held, bases));
     let place = way::places(caller, service, held, &steps)
         .into_iter()
         .next()
         .flatten();
-    let values = way::values(
-        held,
-        caller,
-        service,
-        base.map_or("", String::as_str),
-        place.as_ref(),
-    );
+    let values = way::values(held, caller, service, base, place.as_ref());
     way::look(service, file.with, &steps, file.page.as_ref(), &bases, &values)
 }
 

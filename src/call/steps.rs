@@ -14,6 +14,9 @@ use super::{CallError, Caller, Reply, Values, expect, template};
 use crate::rule::Service;
 use crate::rule::file::{CallFile, Expect, FindFile, StepFile, TouchedFile};
 
+/// Last-use marks may count whole seconds: after so long a new use has another one than any before.
+const NEXT_MARK: Duration = Duration::from_millis(1100);
+
 /// Uses the token once, so that its last-use mark moves; whether the service took it.
 pub type Touch<'a> = dyn Fn() -> BoxFuture<'a, bool> + Send + Sync + 'a;
 
@@ -155,7 +158,7 @@ impl Run<'_> {
                 "{} entries fit this token and nothing tells them apart: nothing was changed",
                 several.len()
             ))),
-            (_, Some(touched)) => self.moved(step, call, find, touched, values, &before).await,
+            (_, Some(touched)) => self.moved(step, call, find, touched, values).await,
         }
     }
 
@@ -167,8 +170,10 @@ impl Run<'_> {
         find: &FindFile,
         touched: &TouchedFile,
         values: &Values,
-        before: &[Value],
     ) -> Result<Value, Halt> {
+        tokio::time::sleep(NEXT_MARK).await;
+        // Right before the use, so that what moves is not what others did while we waited.
+        let before = self.candidates(step, call, find, values).await?;
         if !(self.touch)().await {
             return Err(Halt::Refused(format!(
                 "{} entries fit this token, and the service did not take it when it was used to tell them apart: \
@@ -256,7 +261,12 @@ fn halt(error: &CallError, call: &CallFile) -> Halt {
 
 /// A server in trouble may have acted before it failed.
 fn unexpected(reply: &Reply, call: &CallFile) -> Halt {
-    let why = format!("the service answered {}", reply.status);
+    let silent = if (200..300).contains(&reply.status) {
+        " without saying that it was done"
+    } else {
+        ""
+    };
+    let why = format!("the service answered {}{silent}", reply.status);
     if reply.status >= 500 && !reads_only(call) {
         Halt::Lost(why)
     } else {

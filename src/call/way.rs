@@ -82,7 +82,10 @@ pub fn look(
         organisation: None,
         requests: requests(steps, bases, shown),
         closed: closed(service, with, steps, bases, values),
-        page: page.map(|page| template::fill_known(page, shown)),
+        // Where the instance is not known there is no page of it.
+        page: page
+            .map(|page| template::fill_known(page, shown))
+            .filter(|page| !page.starts_with('{')),
     }
 }
 
@@ -117,6 +120,13 @@ fn closed(
     if steps.is_empty() {
         return Some(format!("{} says no request for it", service.shown));
     }
+    if let Some((credential, _)) = values.get("operator")
+        && !credential.contains(':')
+        && steps.iter().any(is_basic)
+    {
+        let why = "must be user:password, which this service takes and no token in its place";
+        return Some(format!("services.{}.credential {why}", service.name));
+    }
     let mut missing = steps::missing(steps, values);
     let operator = "operator".to_owned();
     if with == With::Operator && !values.knows(&operator) && !missing.contains(&operator) {
@@ -131,6 +141,13 @@ fn closed(
     });
     let why: Vec<String> = why.collect();
     (!why.is_empty()).then(|| why.join("; "))
+}
+
+/// Whether the operator's credential goes into it as user and password.
+fn is_basic(step: &StepFile) -> bool {
+    step.headers
+        .values()
+        .any(|header| header.contains("{basic:operator}"))
 }
 
 /// Organisations that a leak reaches: what the service told, else the configured ones.
@@ -169,6 +186,13 @@ pub fn values(
         values.set("organisation", organisation);
     }
     values
+}
+
+/// Of the bases where a way is gone, the one that knows the token, whose page is the right one; else the first.
+pub fn home<'a>(held: &Held, bases: &'a [String]) -> &'a str {
+    let known = held.leak.identity.base.as_ref();
+    let home = bases.iter().find(|base| known == Some(*base));
+    home.or(bases.first()).map_or("", String::as_str)
 }
 
 /// Where a way is gone: the base that knows the token; all of them where the rule file says so, or where possession of

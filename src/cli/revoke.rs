@@ -64,7 +64,8 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
             page.unwrap_or_else(|| "the plan says what each way needs".to_owned()),
         ));
     }
-    if !args.yes && !agreed(out, &format!("{action} {} for ever?", held.leak.redacted))? {
+    let for_ever = if args.contain { "" } else { " for ever" };
+    if !args.yes && !agreed(out, &format!("{action} {}{for_ever}?", held.leak.redacted))? {
         writeln!(out, "nothing was done; --yes does it without asking")?;
         return Ok(Exit::Incomplete);
     }

@@ -75,7 +75,10 @@ pub async fn find(
 fn token_owner(held: &Held, found: &mut Found) {
     let identity = &held.leak.identity;
     let email = identity.email.as_deref().and_then(address);
-    let name = identity.principal.as_deref().or(email).map(clean);
+    // Nobody is called by a number who can be called by an address.
+    let is_name = |name: &&str| email.is_none() || !name.bytes().all(|byte| byte.is_ascii_digit());
+    let name = identity.principal.as_deref().filter(is_name).or(email);
+    let name = name.map(clean);
     if let Some(name) = name.filter(|name| !name.is_empty()) {
         found.add(Owner {
             name,

@@ -153,7 +153,15 @@ impl Case<'_> {
                 }
                 Decision::Approve { .. } => {
                     let fingerprint = self.held.leak.fingerprint;
-                    self.say(format!("`unleak revoke {fingerprint}` shows the plan and asks"));
+                    let plan = revoke::plan(&self.to.caller, self.rule, &self.held);
+                    let how = if plan.can_revoke() || !plan.can_contain() {
+                        ""
+                    } else {
+                        " --contain"
+                    };
+                    self.say(format!(
+                        "`unleak revoke {fingerprint}{how}` shows the plan and asks"
+                    ));
                     return Ok(());
                 }
                 Decision::Record { .. } | Decision::Notify { .. } | Decision::Wait { .. } => return Ok(()),

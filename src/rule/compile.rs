@@ -42,6 +42,14 @@ impl Service {
         }
         self.head.regions.clone()
     }
+
+    /// A page of the rule file on the first of [`Service::bases`], for who does not know which instance it is about.
+    fn page(&self, page: &str) -> Option<String> {
+        match page.strip_prefix("{base}") {
+            Some(path) => Some(format!("{}{path}", self.bases().first()?)),
+            None => Some(page.to_owned()),
+        }
+    }
 }
 
 /// Words near a match, in lower case.
@@ -137,7 +145,8 @@ impl Rule {
             page: self
                 .revoke
                 .as_ref()
-                .and_then(|revoke| revoke.ways().find_map(|way| way.page.clone())),
+                .and_then(|revoke| revoke.ways().find_map(|way| way.page.as_ref()))
+                .and_then(|page| self.service.page(page)),
             severity: self.severity,
             confidence: self.confidence,
         }

@@ -24,6 +24,7 @@ mod sarif; // SARIF 2.1.0
 mod sarif_validator; // SARIF as Microsoft's validator sees it
 mod scan; // files, folders, standard input
 mod secrecy; // no secret in logs, errors and URLs of calls
+mod services; // Sentry, PostHog and GoCD played on loopback, through the whole loop
 mod store; // what is remembered, and the ledger
 mod support; // what the tests share
 mod template; // filling a call in: no value leaves its place

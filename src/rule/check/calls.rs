@@ -206,9 +206,13 @@ pub(super) fn is_host(host: &str) -> bool {
         })
 }
 
-/// Whether it is the address of a page for people.
+/// Whether it is the address of a page for people: `https://…`, or `{base}/…` of the instance itself.
 pub(super) fn is_page(page: &str) -> bool {
-    url::Url::parse(page).is_ok_and(|url| url.scheme() == "https" && url.has_host())
+    let page = match page.strip_prefix("{base}/") {
+        Some(path) => format!("https://base.example/{path}"),
+        None => page.to_owned(),
+    };
+    url::Url::parse(&page).is_ok_and(|url| url.scheme() == "https" && url.has_host())
         && !page.contains(['{', '}'])
 }
 
@@ -231,7 +235,8 @@ mod tests {
         for host in ["https://a.b", "a.b/c", "a..b", "localhost", "A.b", "a.b:80"] {
             assert!(!is_host(host), "{host}");
         }
-        assert!(is_page("https://example.com/x"));
+        assert!(is_page("https://example.com/x") && is_page("{base}/x"));
         assert!(!is_page("http://example.com/x") && !is_page("https://{base}/x"));
+        assert!(!is_page("{base}") && !is_page("{base}/{secret}") && !is_page("{region}/x"));
     }
 }

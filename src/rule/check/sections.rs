@@ -259,7 +259,7 @@ impl Way<'_> {
         if let Some(page) = self.page {
             notes.add_unless(
                 is_page(page),
-                format!("{place} page = {page:?} is no https:// address"),
+                format!("{place} page = {page:?} is no https:// address, and no {{base}}/ one"),
                 "name the page where a person does it",
             );
         }

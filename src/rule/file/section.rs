@@ -233,7 +233,7 @@ pub struct ContainFile {
     /// Steps, where one call is not enough.
     #[serde(default)]
     pub step: Vec<StepFile>,
-    /// The page where a person does it by hand.
+    /// The page where a person does it by hand; `{base}/…` where every instance has its own.
     pub page: Option<String>,
 }
 
@@ -262,7 +262,7 @@ pub struct RevokeFile {
     /// Sent to every region instead of only where the token lives.
     #[serde(default)]
     pub everywhere: bool,
-    /// The page where a person does it by hand.
+    /// The page where a person does it by hand; `{base}/…` where every instance has its own.
     pub page: Option<String>,
     /// Further ways, tried in order when this one is not open to us or was refused.
     #[serde(default)]

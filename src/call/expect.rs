@@ -14,15 +14,17 @@ pub fn matches(expect: &Expect, reply: &Reply) -> bool {
         return false;
     }
     expect.status.is_none_or(|status| status == reply.status)
-        && expect
-            .body
-            .as_ref()
-            .is_none_or(|text| memchr::memmem::find(&reply.body, text.as_bytes()).is_some())
+        && expect.body.as_ref().is_none_or(|text| holds(reply, text))
+        && !expect.without.as_ref().is_some_and(|text| holds(reply, text))
         && expect.json.iter().all(|(pointer, wanted)| {
             reply
                 .json()
                 .is_some_and(|json| select(json, pointer).contains(&wanted))
         })
+}
+
+fn holds(reply: &Reply, text: &str) -> bool {
+    memchr::memmem::find(&reply.body, text.as_bytes()).is_some()
 }
 
 /// Whether one of them holds.
@@ -103,6 +105,17 @@ mod tests {
         assert!(matches(&expect, &reply));
         expect.json.insert("/detail".to_owned(), json!("else"));
         assert!(!matches(&expect, &reply));
+    }
+
+    #[test]
+    fn what_must_not_stand_in_the_body_counts_too() {
+        let expect = Expect {
+            status: Some(401),
+            without: Some("rate limit".to_owned()),
+            ..Expect::default()
+        };
+        assert!(matches(&expect, &Reply::new(401, [], b"no such token".to_vec())));
+        assert!(!matches(&expect, &Reply::new(401, [], b"rate limit".to_vec())));
     }
 
     #[test]

@@ -125,7 +125,11 @@ impl Rule {
             page: self
                 .revoke
                 .as_ref()
-                .and_then(|revoke| revoke.ways().find_map(|way| way.page.clone())),
+                .and_then(|revoke| revoke.ways().find_map(|way| way.page.as_ref()))
+                .map(|page| match self.service.bases().first() {
+                    Some(base) => page.replace("{base}", base),
+                    None => page.clone(),
+                }),
             severity: self.severity,
             confidence: self.confidence,
         }

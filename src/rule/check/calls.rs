@@ -206,9 +206,14 @@ pub(super) fn is_host(host: &str) -> bool {
         })
 }
 
-/// Whether it is the address of a page for people.
+/// Whether it is the address of a page for people; `{base}` stands for the service's own, self-hosted or not.
 pub(super) fn is_page(page: &str) -> bool {
-    url::Url::parse(page).is_ok_and(|url| url.scheme() == "https" && url.has_host())
+    let page = page.replacen(
+        "{base}/",
+        "https://base.example/",
+        usize::from(page.starts_with("{base}/")),
+    );
+    url::Url::parse(&page).is_ok_and(|url| url.scheme() == "https" && url.has_host())
         && !page.contains(['{', '}'])
 }
 
@@ -232,6 +237,7 @@ mod tests {
             assert!(!is_host(host), "{host}");
         }
         assert!(is_page("https://example.com/x"));
+        assert!(is_page("{base}/settings") && !is_page("{base}.evil.example/"));
         assert!(!is_page("http://example.com/x") && !is_page("https://{base}/x"));
     }
 }

@@ -1,7 +1,7 @@
 //! What an organisation can still do where it cannot revoke: remove the member, block the token, disable the key.
 //!
 //! The token lives on elsewhere, so this is never called a revocation. Nothing is sent without an
-//! [`Order`](crate::policy::Order) to contain, and nothing is called done that neither the service's next answer nor
+//! [`Order`] to contain, and nothing is called done that neither the service's next answer nor
 //! its own confirmation shows.
 
 use crate::call::way::{self, Way};

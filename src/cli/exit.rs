@@ -69,7 +69,7 @@ pub(super) fn explain(error: &anyhow::Error, to: &mut dyn std::io::Write) -> Exi
     }
 }
 
-/// Whether somebody closed the pipe that we were writing to, which is no failure (`unleak scan . | head`).
+/// Whether somebody closed the pipe that we were writing to (`unleak scan . | head`).
 pub(super) fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let io = |cause: &(dyn std::error::Error + 'static)| {
         cause

@@ -6,6 +6,7 @@
 mod ask;
 pub mod demo;
 pub mod exit;
+pub mod generate;
 pub mod log;
 mod output;
 pub mod owners;
@@ -24,10 +25,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use exit::Exit;
 
+use crate::call::Caller;
 use crate::config::Config;
 use crate::rule::RuleSet;
 
@@ -67,6 +69,9 @@ enum Command {
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Token(Box<token::TokenArgs>),
+    Config(generate::ConfigArgs),
+    Completions(generate::CompletionsArgs),
+    Man(generate::ManArgs),
 }
 
 /// What every command is given besides its arguments.
@@ -77,6 +82,22 @@ pub struct Context {
     pub rules: RuleSet,
     /// Whether nothing but errors is said.
     pub quiet: bool,
+}
+
+impl Context {
+    /// What asks services. A section for a service that nobody knows is an error: its base would be passed over, and
+    /// the token would go to the public service instead.
+    pub(crate) fn caller(&self) -> Result<Caller> {
+        let mut named = self.config.services.keys();
+        let known = |name: &str| self.rules.services.iter().any(|service| service.name == name);
+        if let Some(unknown) = named.find(|name| !known(name)) {
+            return Err(exit::Hinted::usage(
+                format!("services.{unknown}: no service is called that"),
+                "`unleak rules list` shows them; a rule file of your own is loaded with --rules",
+            ));
+        }
+        Caller::new(self.config.call_settings()?)
+    }
 }
 
 /// Parses the process's arguments and runs; the exit code is the program's.
@@ -96,7 +117,8 @@ pub fn main() -> ExitCode {
     };
     match run(cli) {
         Ok(exit) => exit.into(),
-        Err(error) if exit::is_closed_pipe(&error) => Exit::Clean.into(),
+        // Nobody reads on: nothing to say, but the report was not delivered whole.
+        Err(error) if exit::is_closed_pipe(&error) => Exit::Incomplete.into(),
         Err(error) => exit::explain(&error, &mut std::io::stderr().lock()).into(),
     }
 }
@@ -117,47 +139,49 @@ fn run(cli: Cli) -> Result<Exit> {
         quiet: cli.log.quiet,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let exit = match cli.command {
-        Command::Scan(args) => scan::run(&args, context, &mut out),
-        Command::Rules(args) => rules::run(&args, &context.rules, &mut out, &mut std::io::stderr()),
-        command => asynchronous()?.block_on(run_async(command, &context, &mut out)),
-    }?;
+    let exit = dispatch(cli.command, context, &mut out)?;
     out.flush()?;
     Ok(exit)
 }
 
-/// Started only for commands that talk to somebody: a plain scan must not pay for it.
-pub(crate) fn asynchronous() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the async runtime")
-}
-
-async fn run_async(command: Command, context: &Context, out: &mut dyn std::io::Write) -> Result<Exit> {
+fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) -> Result<Exit> {
     match command {
-        Command::Scan(_) | Command::Rules(_) => Ok(Exit::Usage),
-        Command::Verify(args) => verify::run(args, context, out).await,
-        Command::Owners(args) => owners::run(args, context, out).await,
-        Command::Demo(args) => demo::run(args, context, out).await,
-        Command::Revoke(args) => revoke::run(args, context, out).await,
+        Command::Scan(args) => scan::run(&args, context, out),
+        Command::Rules(args) => rules::run(&args, &context.rules, out, &mut std::io::stderr()),
+        Command::Verify(args) => wait(verify::run(args, &context, out)),
+        Command::Owners(args) => wait(owners::run(args, &context, out)),
+        Command::Revoke(args) => wait(revoke::run(args, &context, out)),
+        Command::Demo(args) => wait(demo::run(args, &context, out)),
         Command::Serve(args) => {
-            let (store, key) = context.config.token_store(args.store.as_ref())?;
-            let operator = context.config.operator()?;
-            serve::run(
+            let config = &context.config;
+            let (store, key) = config.token_store(args.store.as_ref())?;
+            let operator = config.operator()?;
+            wait(serve::run(
                 args,
-                &context.config.serve.listen,
+                &config.serve.listen,
                 &store,
                 &key,
                 operator.as_ref(),
                 out,
-            )
-            .await
-            .map(|()| Exit::Clean)
+            ))?;
+            Ok(Exit::Clean)
         }
         Command::Token(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
-            token::run(*args, &store, &key, out).await.map(|()| Exit::Clean)
+            wait(token::run(*args, &store, &key, out))?;
+            Ok(Exit::Clean)
         }
+        Command::Config(_) => generate::config(out),
+        Command::Completions(args) => generate::completions(&args, Cli::command(), out),
+        Command::Man(args) => generate::man(&args, Cli::command()),
     }
+}
+
+/// Runs to its end what talks to services. The runtime is started here and not before: a plain scan must not pay for
+/// it.
+pub(crate) fn wait<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime
+        .context("cannot start the async runtime")?
+        .block_on(future)
 }

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Hinted};
 use crate::finding::{Confidence, RuleId, Severity};
 use crate::rule::check::{Problem, check};
 use crate::rule::file::With;
@@ -166,7 +166,10 @@ fn list(rules: &RuleSet, format: Shape, out: &mut dyn Write) -> Result<()> {
 fn find<'a>(rules: &'a RuleSet, name: &str) -> Result<&'a Rule> {
     match rules.rules.iter().find(|rule| rule.id.as_str() == name) {
         Some(rule) => Ok(rule),
-        None => bail!("no rule is called {name:?}; `unleak rules list` shows them"),
+        None => Err(Hinted::usage(
+            format!("no rule is called {name:?}"),
+            "`unleak rules list` shows them",
+        )),
     }
 }
 

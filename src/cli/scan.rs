@@ -45,7 +45,7 @@ pub struct ScanArgs {
     /// Scan files that .gitignore names, too
     #[arg(long)]
     no_ignore: bool,
-    /// Form of the report [default: text]
+    /// Form of the report: text, json, jsonl, sarif
     #[arg(long, short, value_name = "FORMAT", default_value = "text", value_parser = clap::value_parser!(Format))]
     format: Format,
     /// Write the report to a file, whole or not at all
@@ -104,6 +104,9 @@ enum FailOn {
 /// Runs the scan and writes its report.
 pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result<Exit> {
     let started = Timestamp::now();
+    if args.respond {
+        context.config.policy.check(&context.rules)?;
+    }
     context.rules.select(&args.only, &args.skip)?;
     let baseline = args.baseline.as_deref().map(Baseline::load).transpose()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -153,7 +156,7 @@ fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTr
     }
     let root = args.targets.first().cloned().or_else(|| Some(PathBuf::from(".")));
     let root = root.filter(|root| root.is_dir());
-    super::asynchronous()?.block_on(ask::run(ask, findings, context, root, &mut std::io::stderr()))
+    super::wait(ask::run(ask, findings, context, root, &mut std::io::stderr()))
 }
 
 /// Scans everything that was asked for; an empty result is never silent.
@@ -167,7 +170,9 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
     };
     if let Some(range) = range(args)? {
         for target in targets {
-            let commits = scan.range(target, &range).map_err(|error| cannot(&error))?;
+            let commits = scan
+                .range(target, &range)
+                .map_err(|error| cannot(&error, NO_RANGE))?;
             if commits == 0 {
                 tally.skip(
                     format!("{}..{}", range.from, range.to),
@@ -180,7 +185,7 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
     if args.staged {
         for target in targets {
             // Nothing staged is a usual commit (--amend, --allow-empty) and no gap.
-            scan.staged(target).map_err(|error| cannot(&error))?;
+            scan.staged(target).map_err(|error| cannot(&error, NO_INDEX))?;
         }
         return Ok(());
     }
@@ -233,11 +238,12 @@ fn range(args: &ScanArgs) -> Result<Option<Range>> {
     text.map(|text| Range::parse(text)).transpose()
 }
 
-fn cannot(error: &anyhow::Error) -> anyhow::Error {
-    Hinted::incomplete(
-        format!("nothing was scanned: {error:#}"),
-        "in CI, fetch the whole history (fetch-depth: 0); `git rev-parse REV` tells whether git knows a revision",
-    )
+const NO_RANGE: &str =
+    "in CI, fetch the whole history (fetch-depth: 0); `git rev-parse REV` tells whether git knows a revision";
+const NO_INDEX: &str = "--staged reads git's index: run it in a repository in which `git status` works";
+
+fn cannot(error: &anyhow::Error, hint: &str) -> anyhow::Error {
+    Hinted::incomplete(format!("nothing was scanned: {error:#}"), hint)
 }
 
 fn write_baseline(path: &Path, findings: &[Finding]) -> Result<()> {

@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use super::Case;
 use crate::contain;
-use crate::leak::{Revocation, Verdict};
+use crate::leak::{DeadWhy, Revocation, Verdict};
 use crate::policy::{Action, Order};
 use crate::revoke;
 
@@ -111,13 +111,21 @@ impl Case<'_> {
         self.tell("").await
     }
 
-    /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped.
+    /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped, unless it can come back.
     pub(super) async fn dead(&mut self) -> Result<()> {
         if self.was_told().await? {
             self.tell("").await?;
         }
         let leak = &self.held.leak;
         let why = match &leak.verdict {
+            // Whoever enables the owner again brings the token back to life: it is asked about again whenever it is seen.
+            Some(Verdict::Dead {
+                why: DeadWhy::OwnerDisabled,
+                ..
+            }) => {
+                self.say("not closed: the token lives again when its owner is enabled");
+                return Ok(());
+            }
             Some(Verdict::Dead { why, .. }) => format!("it is dead: {why}"),
             _ => return Ok(()),
         };

@@ -8,7 +8,8 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::checksum::Checksum;
 use super::file::{
-    ContainFile, DecodeFile, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile, ServiceHead, VerifyFile,
+    ContainFile, ContextFile, DecodeFile, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
+    ServiceHead, VerifyFile,
 };
 use super::keywords;
 use crate::finding::{Confidence, RuleCard, RuleId, Severity};
@@ -52,6 +53,17 @@ pub struct Context {
     pub within: usize,
     /// None of these may stand right before, as a whole word.
     pub unless: Vec<String>,
+}
+
+impl Context {
+    fn of(file: &ContextFile) -> Self {
+        let lower = |words: &[String]| words.iter().map(|word| word.to_lowercase()).collect();
+        Self {
+            words: lower(&file.words),
+            within: file.within,
+            unless: lower(&file.unless),
+        }
+    }
 }
 
 /// One shape of token.
@@ -126,9 +138,9 @@ impl Rule {
                 .revoke
                 .as_ref()
                 .and_then(|revoke| revoke.ways().find_map(|way| way.page.as_ref()))
-                .map(|page| match self.service.bases().first() {
-                    Some(base) => page.replace("{base}", base),
-                    None => page.clone(),
+                .and_then(|page| match self.service.bases().first() {
+                    Some(base) => Some(page.replace("{base}", base)),
+                    None => Some(page.clone()).filter(|page| !page.contains("{base}")),
                 }),
             severity: self.severity,
             confidence: self.confidence,
@@ -208,11 +220,7 @@ fn one(id: RuleId, file: &RuleFile, service: &Arc<Service>, defaults: &Defaults)
             decode.group
         );
     }
-    let context = file.context.as_ref().map(|context| Context {
-        words: context.words.iter().map(|word| word.to_lowercase()).collect(),
-        within: context.within,
-        unless: context.unless.iter().map(|word| word.to_lowercase()).collect(),
-    });
+    let context = file.context.as_ref().map(Context::of);
     let keywords = match (&file.keywords, &context) {
         (given, _) if !given.is_empty() => given.clone(),
         (_, Some(context)) => context.words.clone(),

@@ -94,7 +94,8 @@ fn holds_word(text: &[u8], word: &[u8], cut: bool) -> bool {
     memchr::memmem::find_iter(text, word).any(|at| {
         let (before, after) = (at.checked_sub(1).map(|i| &text[i]), text.get(at + word.len()));
         let longer = (letter(word.first()) && letter(before)) || (letter(word.last()) && letter(after));
-        !longer && !(cut && at == 0)
+        let halved = cut && at == 0;
+        !longer && !halved
     })
 }
 

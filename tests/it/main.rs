@@ -1,6 +1,13 @@
 //! Everything a user can see, tested from outside through one binary.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up must fail, and says where"
+)]
+
+mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
+mod command_line; // help, completions, the configuration reference, the demo
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod layers; // which module may use which

@@ -196,8 +196,8 @@ fn killed_in_the_middle(desk: &Desk, github: &Local<Service>) {
     github.state().slow = false;
 }
 
-/// The databases as they lie on the disk while a server has the tokens open: with their side files.
-fn served(desk: &Desk) {
+/// A token of the embedded service, as its holder gets it.
+fn issued(desk: &Desk) -> String {
     let user = [
         "token",
         "user",
@@ -229,6 +229,12 @@ fn served(desk: &Desk) {
     desk.also_search("standard error of token create", created.err.clone());
     assert!(issued.starts_with("unlu_"), "{issued}");
     desk.keep_secret(issued);
+    issued.to_owned()
+}
+
+/// The databases as they lie on the disk while a server has the tokens open: with their side files.
+fn served(desk: &Desk) {
+    let issued = issued(desk);
     let mut server = desk
         .tool
         .command(env!("CARGO_BIN_EXE_unleak"))

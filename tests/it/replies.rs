@@ -9,19 +9,21 @@
 //! {"message":"Bad credentials"}
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "a recording that cannot be read must fail")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use unleak::leak::DeadWhy;
-use unleak::rule::file::Expect;
+use unleak::call::{Reply, expect};
+use unleak::leak::{DeadWhy, Verdict};
 use unleak::rule::{Rule, RuleSet};
+use unleak::verify::judge;
 
 struct Exchange {
     rule: String,
     fallback: bool,
-    status: u16,
-    body: String,
+    reply: Reply,
 }
 
 fn read(path: &Path) -> Exchange {
@@ -36,63 +38,39 @@ fn read(path: &Path) -> Exchange {
             .map(|value| value.trim_start_matches(':').trim().to_owned())
     };
     let (head, body) = reply.split_once("\n\n").unwrap_or((reply, ""));
+    let headers = head
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name, value.as_bytes()));
     Exchange {
         rule: note("X-Rule").unwrap_or_else(|| panic!("{}: no X-Rule", path.display())),
         fallback: note("X-Ask").is_some_and(|ask| ask == "fallback"),
-        status: head[..3].parse().unwrap(),
-        body: body.trim_end().to_owned(),
-    }
-}
-
-/// Stands in for `call::expect` until that station is here.
-fn meets(expect: &Expect, exchange: &Exchange) -> bool {
-    let json: Option<serde_json::Value> = serde_json::from_str(&exchange.body).ok();
-    expect.status.is_none_or(|status| status == exchange.status)
-        && expect
-            .body
-            .as_ref()
-            .is_none_or(|text| exchange.body.contains(text))
-        && expect
-            .without
-            .as_ref()
-            .is_none_or(|text| !exchange.body.contains(text))
-        && expect
-            .json
-            .iter()
-            .all(|(pointer, value)| json.as_ref().and_then(|json| json.pointer(pointer)) == Some(value))
-}
-
-fn word(why: Option<DeadWhy>) -> &'static str {
-    match why {
-        Some(DeadWhy::Revoked) => "dead-revoked",
-        Some(DeadWhy::Expired) => "dead-expired",
-        Some(DeadWhy::OwnerDisabled) => "dead-owner-disabled",
-        Some(DeadWhy::UnknownToService) | None => "dead-unknown",
+        reply: Reply::new(
+            head[..3].parse().unwrap(),
+            headers,
+            body.trim_end().as_bytes().to_vec(),
+        ),
     }
 }
 
 /// The verdict's word, `fallback` where the first reply leads to the second question.
 fn verdict(rule: &Rule, exchange: &Exchange) -> &'static str {
     let verify = rule.verify.as_ref().unwrap();
-    let (live, dead) = if exchange.fallback {
-        let fallback = verify.fallback.as_ref().unwrap();
-        (&fallback.live, &fallback.dead)
-    } else {
-        (&verify.live, &verify.dead)
+    let (live, dead) = match &verify.fallback {
+        Some(fallback) if exchange.fallback => (&fallback.live, &fallback.dead),
+        Some(fallback) if expect::any(&fallback.when, &exchange.reply) => return "fallback",
+        _ => (&verify.live, &verify.dead),
     };
-    let live = live.iter().any(|expect| meets(expect, exchange));
-    let dead = dead.iter().find(|expect| meets(expect, exchange));
-    let second = !exchange.fallback
-        && verify
-            .fallback
-            .as_ref()
-            .is_some_and(|fallback| fallback.when.iter().any(|expect| meets(expect, exchange)));
-    match (live, dead, second) {
-        (true, None, false) => "live",
-        (false, Some(dead), false) => word(dead.why),
-        (false, None, true) => "fallback",
-        (false, None, false) => "unknown",
-        _ => "two verdicts at once",
+    match judge(live, dead, &exchange.reply) {
+        Verdict::Live { .. } => "live",
+        Verdict::Unknown { .. } => "unknown",
+        Verdict::Dead { why, .. } => match why {
+            DeadWhy::Revoked => "dead-revoked",
+            DeadWhy::Expired => "dead-expired",
+            DeadWhy::OwnerDisabled => "dead-owner-disabled",
+            DeadWhy::UnknownToService => "dead-unknown",
+        },
     }
 }
 
@@ -168,9 +146,11 @@ fn every_dead_reply_of_every_rule_is_recorded() {
     for rule in &set.rules {
         let Some(verify) = &rule.verify else { continue };
         let exchanges: Vec<_> = all[&rule.service.name].iter().map(|path| read(path)).collect();
-        for (at, expect) in verify.dead.iter().enumerate() {
+        for (at, wanted) in verify.dead.iter().enumerate() {
             assert!(
-                exchanges.iter().any(|exchange| meets(expect, exchange)),
+                exchanges
+                    .iter()
+                    .any(|exchange| expect::matches(wanted, &exchange.reply)),
                 "{}: no reply under fixtures/replies meets dead no. {}",
                 rule.id,
                 at + 1

@@ -2,9 +2,7 @@
 //! scan, verify, owners, notice, revoke, verify again.
 
 mod github;
-mod github_limits;
 mod gitlab;
-mod gitlab_refusals;
 mod unleak;
 
 use serde_json::Value;

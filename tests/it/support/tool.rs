@@ -62,6 +62,10 @@ impl Tool {
         file
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "programs are found by the tests' own PATH"
+    )]
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command

@@ -12,6 +12,10 @@ use crate::rule::Rule;
 use crate::rule::file::ContainFile;
 use crate::verify::Verifier;
 
+/// How a containment was done: seen by asking the service, or only confirmed by it.
+const CONTAINMENT: &str = "containment";
+const CONFIRMED: &str = "containment, confirmed by the service";
+
 /// The containments of this leak, one for each organisation, without any call.
 pub fn plan(caller: &Caller, rule: &Rule, held: &Held) -> Vec<Way> {
     let Some(file) = &rule.contain else {
@@ -118,6 +122,9 @@ impl Task<'_> {
             steps::Outcome::Refused(why) => Revocation::Refused {
                 reason: by_hand(why, way.page.as_deref()),
             },
+            steps::Outcome::NotNow(why) => Revocation::Postponed {
+                reason: by_hand(why, way.page.as_deref()),
+            },
             steps::Outcome::Accepted => self.prove(&way, true, "").await,
             steps::Outcome::Lost(why) => self.prove(&way, false, &why).await,
         }
@@ -138,10 +145,10 @@ impl Task<'_> {
             with: with.to_owned(),
         };
         match proof {
-            Ok(Seen::Gone) => done("containment"),
-            Ok(Seen::Untold) if confirmed => done("containment, confirmed by the service"),
+            Ok(Seen::Gone) => done(CONTAINMENT),
+            Ok(Seen::Untold) if confirmed => done(CONFIRMED),
             Err(last) if confirmed && (way.organisation.is_none() || !last.verdict.is_live()) => {
-                done("containment, confirmed by the service")
+                done(CONFIRMED)
             }
             Ok(Seen::Untold) | Err(_) if !confirmed => Revocation::Uncertain {
                 reason: by_hand(
@@ -187,43 +194,47 @@ fn by_hand(why: String, page: Option<&str>) -> String {
     }
 }
 
-/// One outcome of all: done only if each is done.
+/// One outcome of all. Done is what was done somewhere, and it names where it was not: an organisation in which we have
+/// no say must not hide what ours has done. What is open or may still be done comes first.
 fn together(outcomes: Vec<(Option<String>, Revocation)>) -> Revocation {
-    let mut withs = Vec::new();
-    let mut problems = Vec::new();
-    let mut uncertain = false;
+    let (mut done, mut confirmed_only) = (Vec::new(), false);
+    let (mut not_done, mut uncertain, mut postponed) = (Vec::new(), false, false);
     for (organisation, outcome) in outcomes {
-        let place = organisation.map_or(String::new(), |name| format!("{name}: "));
+        let place = organisation.unwrap_or_default();
+        let colon = if place.is_empty() { "" } else { ": " };
         match outcome {
-            Revocation::Done { with } => withs.push((place, with)),
-            Revocation::Refused { reason } => problems.push(format!("{place}{reason}")),
+            Revocation::Done { with } => {
+                confirmed_only |= with != CONTAINMENT;
+                done.push(place);
+            }
+            Revocation::Refused { reason } => not_done.push(format!("{place}{colon}{reason}")),
             Revocation::Sending => {}
+            Revocation::Postponed { reason } => {
+                postponed = true;
+                not_done.push(format!("{place}{colon}{reason}"));
+            }
             Revocation::Uncertain { reason } => {
                 uncertain = true;
-                problems.push(format!("{place}{reason}"));
+                not_done.push(format!("{place}{colon}{reason}"));
             }
         }
     }
-    if problems.is_empty() {
-        let plain = withs.iter().all(|(_, with)| with == "containment");
-        let with = if plain {
-            "containment"
-        } else {
-            "containment, confirmed by the service"
+    let with = if confirmed_only { CONFIRMED } else { CONTAINMENT };
+    let open = uncertain || postponed;
+    if !done.is_empty() && !open {
+        let with = match not_done.is_empty() {
+            true => with.to_owned(),
+            false => format!("{with} in {}; not in {}", done.join(", "), not_done.join("; ")),
         };
-        return Revocation::Done {
-            with: with.to_owned(),
-        };
+        return Revocation::Done { with };
     }
-    problems.extend(
-        withs
-            .into_iter()
-            .map(|(place, with)| format!("{place}done ({with})")),
-    );
-    let reason = problems.join("; ");
-    if uncertain {
-        Revocation::Uncertain { reason }
-    } else {
-        Revocation::Refused { reason }
+    if !done.is_empty() {
+        not_done.push(format!("done in {} ({with})", done.join(", ")));
+    }
+    let reason = not_done.join("; ");
+    match (uncertain, postponed) {
+        (true, _) => Revocation::Uncertain { reason },
+        (false, true) => Revocation::Postponed { reason },
+        (false, false) => Revocation::Refused { reason },
     }
 }

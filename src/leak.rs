@@ -214,6 +214,11 @@ pub enum Revocation {
         /// Why, and what a person can do.
         reason: String,
     },
+    /// Nothing was done, because the service could not be asked now (a limit, no connection): the next run may.
+    Postponed {
+        /// Why, and until when where the service says.
+        reason: String,
+    },
     /// Sent, yet the token was still alive when we stopped asking, or the answer was lost.
     Uncertain {
         /// What is known.
@@ -222,12 +227,13 @@ pub enum Revocation {
 }
 
 impl Revocation {
-    /// `sending`, `done`, `refused` or `uncertain`.
+    /// `sending`, `done`, `refused`, `postponed` or `uncertain`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Sending => "sending",
             Self::Done { .. } => "done",
             Self::Refused { .. } => "refused",
+            Self::Postponed { .. } => "postponed",
             Self::Uncertain { .. } => "uncertain",
         }
     }

@@ -118,6 +118,13 @@ pub async fn revoke(
         match task.go(file).await {
             Outcome::Accepted => return task.prove(&plan, file.with, None).await,
             Outcome::Lost(why) => return task.prove(&plan, file.with, Some(why)).await,
+            // A further way would meet the same limit, and this one is the one to take.
+            Outcome::NotNow(why) => {
+                refusals.push(why);
+                return Revocation::Postponed {
+                    reason: advice(refusals, &plan),
+                };
+            }
             Outcome::Refused(why) => refusals.push(why),
         }
         // Only a token that is alive for certain is worth another way.
@@ -174,7 +181,7 @@ impl Task<'_> {
             Err(error) => return Outcome::Refused(error.to_string()),
         };
         let places = way::places(self.caller, service, self.held, &steps);
-        let (mut accepted, mut lost, mut refused) = (false, Vec::new(), Vec::new());
+        let (mut accepted, mut lost, mut refused, mut not_now) = (false, Vec::new(), Vec::new(), false);
         for (base, place) in bases
             .iter()
             .flat_map(|base| places.iter().map(move |place| (base, place)))
@@ -187,6 +194,10 @@ impl Task<'_> {
                 Outcome::Accepted => accepted = true,
                 Outcome::Lost(why) => lost.push(format!("{at}: {why}")),
                 Outcome::Refused(why) => refused.push(format!("{at}: {why}")),
+                Outcome::NotNow(why) => {
+                    not_now = true;
+                    refused.push(format!("{at}: {why}"));
+                }
             }
             if (accepted || !lost.is_empty()) && !file.everywhere {
                 break;
@@ -195,6 +206,7 @@ impl Task<'_> {
         match (accepted, lost.is_empty()) {
             (true, _) => Outcome::Accepted,
             (false, false) => Outcome::Lost(lost.join("; ")),
+            (false, true) if not_now => Outcome::NotNow(refused.join("; ")),
             (false, true) => Outcome::Refused(refused.join("; ")),
         }
     }

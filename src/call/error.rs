@@ -63,6 +63,20 @@ impl CallError {
     }
 }
 
+impl CallError {
+    /// Whether the same request may go well another time, with nothing changed here.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Network(_) | Self::Unreachable(_) | Self::RateLimited { .. } => true,
+            Self::MissingValue { .. }
+            | Self::NoBase { .. }
+            | Self::Forbidden(_)
+            | Self::Invalid(_)
+            | Self::TooLarge { .. } => false,
+        }
+    }
+}
+
 fn missing(name: &str, service: &str) -> String {
     match name {
         "secret" => "the secret is not text and cannot be sent".to_owned(),

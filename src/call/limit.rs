@@ -99,7 +99,7 @@ impl Limits {
     /// What to do after the given try (from 1) of a read-only call.
     pub(super) fn next(&self, tries: u32, result: &Result<Reply, CallError>) -> Next {
         let wait = match result {
-            Ok(reply) if is_limited(reply) => retry_after(reply),
+            Ok(reply) if is_limited(reply) => wait_of(reply),
             Ok(reply) if reply.status >= 500 => None,
             Err(CallError::Unreachable(_) | CallError::Network(_)) => None,
             Ok(_) | Err(_) => return Next::Take,
@@ -108,15 +108,35 @@ impl Limits {
             Some(wait) if wait > self.longest_wait || tries >= MOST_TRIES => Next::Limited(Some(wait)),
             Some(wait) => Next::Again(wait),
             None if tries < MOST_TRIES => Next::Again(jittered(self.back_off * 2_u32.pow(tries - 1))),
-            None if matches!(result, Ok(reply) if reply.status == 429) => Next::Limited(None),
+            None if matches!(result, Ok(reply) if is_limited(reply)) => Next::Limited(None),
             None => Next::Take,
         }
     }
 }
 
-/// Whether a reply asks to be left alone: 429, or 503 with a time.
+/// Whether a reply asks to be left alone: 503 with a time, or one that turned the request away.
 pub(super) fn is_limited(reply: &Reply) -> bool {
-    reply.status == 429 || (reply.status == 503 && retry_after(reply).is_some())
+    is_turned_away(reply) || (reply.status == 503 && retry_after(reply).is_some())
+}
+
+/// Whether a limit kept the service from even looking at the request: 429, or 403 with a time (GitHub says both).
+pub(super) fn is_turned_away(reply: &Reply) -> bool {
+    reply.status == 429 || (reply.status == 403 && wait_of(reply).is_some())
+}
+
+/// How long a limited service wants to be left alone: `Retry-After`, else the reset of a limit that is used up.
+pub(super) fn wait_of(reply: &Reply) -> Option<Duration> {
+    retry_after(reply).or_else(|| used_up(reply))
+}
+
+/// GitHub's `X-RateLimit-Remaining: 0` with `X-RateLimit-Reset`, in seconds since 1970; at most a day.
+fn used_up(reply: &Reply) -> Option<Duration> {
+    if reply.header("x-ratelimit-remaining")?.trim() != "0" {
+        return None;
+    }
+    let reset: i64 = reply.header("x-ratelimit-reset")?.trim().parse().ok()?;
+    let wait = reset.saturating_sub(Timestamp::now().as_second());
+    Some(Duration::from_secs(u64::try_from(wait).unwrap_or(0)).min(LONGEST_SILENCE))
 }
 
 /// The `Retry-After` header: seconds, or an HTTP date (RFC 9110, section 10.2.3); at most a day.
@@ -148,11 +168,33 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::retry_after;
+    use super::{is_turned_away, retry_after, wait_of};
     use crate::call::Reply;
 
     fn wait(value: &str) -> Option<Duration> {
         retry_after(&Reply::new(429, [("Retry-After", value.as_bytes())], Vec::new()))
+    }
+
+    #[test]
+    fn a_limit_that_is_used_up_lasts_until_its_reset() {
+        let reset = (Timestamp::now().as_second() + 90).to_string();
+        let said = |status, left: &str, reset: &str| {
+            let headers = [
+                ("X-RateLimit-Remaining", left.as_bytes()),
+                ("X-RateLimit-Reset", reset.as_bytes()),
+            ];
+            Reply::new(status, headers, Vec::new())
+        };
+        let limited = said(403, "0", &reset);
+        assert!(is_turned_away(&limited));
+        assert!(wait_of(&limited).is_some_and(|wait| wait > Duration::from_secs(80)));
+        assert!(!is_turned_away(&said(403, "59", &reset)), "a plain refusal");
+        assert!(
+            !is_turned_away(&said(200, "0", &reset)),
+            "the last one that was let in"
+        );
+        assert_eq!(wait_of(&said(403, "0", "-9999999999999999999")), None);
+        assert_eq!(wait_of(&said(403, "0", "1")), Some(Duration::ZERO));
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Caller {
                 inner.limits.next(tries, &result)
             } else {
                 match &result {
-                    Ok(reply) if reply.status == 429 => Next::Limited(limit::retry_after(reply)),
+                    Ok(reply) if limit::is_turned_away(reply) => Next::Limited(limit::wait_of(reply)),
                     Ok(_) | Err(_) => Next::Take,
                 }
             };

@@ -27,6 +27,8 @@ pub enum Outcome {
     Accepted,
     /// It stopped before its end: the service refused, or what is meant could not be told. Says why.
     Refused(String),
+    /// It could not be asked now, and nothing was done: a limit, no connection. Another time may do. Says why.
+    NotNow(String),
     /// A request that changes something left and its answer is lost. Says what is known.
     Lost(String),
 }
@@ -95,19 +97,23 @@ pub fn missing(steps: &[StepFile], values: &Values) -> Vec<String> {
 enum Halt {
     Done,
     Refused(String),
+    NotNow(String),
     Lost(String),
 }
 
 impl Run<'_> {
     /// Runs the steps. `values` are those of one base (and one organisation); what steps find is added to them.
     pub async fn steps(&self, steps: &[StepFile], mut values: Values) -> Outcome {
+        let mut acted = false;
         for (number, step) in steps.iter().enumerate() {
             let of = match steps.len() {
                 1 => String::new(),
                 all => format!("step {} of {all}: ", number + 1),
             };
             match self.step(step, &mut values).await {
-                Ok(()) => {}
+                Ok(()) => acted |= !reads_only(&step.call()),
+                Err(Halt::NotNow(why)) if acted => return Outcome::Lost(format!("{of}{why}")),
+                Err(Halt::NotNow(why)) => return Outcome::NotNow(format!("{of}{why}")),
                 Err(Halt::Done) => return Outcome::Accepted,
                 Err(Halt::Refused(why)) => return Outcome::Refused(format!("{of}{why}")),
                 Err(Halt::Lost(why)) => return Outcome::Lost(format!("{of}{why}")),
@@ -237,7 +243,11 @@ impl Run<'_> {
         };
         let mut entries = list::entries(self.caller, self.service, &list, values)
             .await
-            .map_err(|error| Halt::Refused(error.to_string()))?;
+            .map_err(|error| match error {
+                list::ListError::Call(error) => halt(&error, call),
+                trouble @ list::ListError::Answered(500..) => Halt::NotNow(trouble.to_string()),
+                other => Halt::Refused(other.to_string()),
+            })?;
         entries.retain(|entry| {
             wanted
                 .iter()
@@ -254,12 +264,14 @@ impl Run<'_> {
 fn halt(error: &CallError, call: &CallFile) -> Halt {
     if error.may_have_arrived() && !reads_only(call) {
         Halt::Lost(format!("the request was sent and its answer is lost ({error})"))
+    } else if error.may_pass() {
+        Halt::NotNow(error.to_string())
     } else {
         Halt::Refused(error.to_string())
     }
 }
 
-/// A server in trouble may have acted before it failed.
+/// A server in trouble may have acted before it failed; what only reads can be asked again.
 fn unexpected(reply: &Reply, call: &CallFile) -> Halt {
     let silent = if (200..300).contains(&reply.status) {
         " without saying that it was done"
@@ -267,8 +279,12 @@ fn unexpected(reply: &Reply, call: &CallFile) -> Halt {
         ""
     };
     let why = format!("the service answered {}{silent}", reply.status);
-    if reply.status >= 500 && !reads_only(call) {
-        Halt::Lost(why)
+    if reply.status >= 500 {
+        if reads_only(call) {
+            Halt::NotNow(why)
+        } else {
+            Halt::Lost(why)
+        }
     } else {
         Halt::Refused(why)
     }

@@ -105,6 +105,12 @@ impl Values {
         self.get(name).is_some()
     }
 
+    /// Whether a text, which a service gave, holds one of the secret values: such a text may not be shown or kept.
+    pub fn gives_away(&self, text: &str) -> bool {
+        self.secrets()
+            .any(|(_, secret)| !secret.is_empty() && text.contains(secret))
+    }
+
     pub(super) fn service(&self) -> &str {
         &self.service
     }

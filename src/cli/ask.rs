@@ -10,7 +10,6 @@ use jiff::Timestamp;
 
 use super::Context;
 use super::responder::responder;
-use crate::call::Caller;
 use crate::finding::{Finding, Severity};
 use crate::leak::{self, Held, Leak, Verdict};
 use crate::report::Learnt;
@@ -48,7 +47,7 @@ pub(super) async fn run(
 }
 
 async fn verify(held: Vec<Held>, context: &Context) -> Result<BTreeMap<Fingerprint, Learnt>> {
-    let verifier = Verifier::new(Caller::new(context.config.call_settings()?)?);
+    let verifier = Verifier::new(context.caller()?);
     let verifier = &verifier;
     let answers = futures_util::stream::iter(held).map(|held| async move {
         let learnt = match context.rules.find(&held.leak.rule) {

@@ -1,7 +1,10 @@
 //! The log: standard error only, as text or JSON lines. Fields are names, hosts and counts, never a secret or a body.
 
 use clap::{Args, ValueEnum};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Flags that every command has.
 #[derive(Args, Clone, Debug)]
@@ -46,14 +49,18 @@ pub(super) fn start(args: &LogArgs, color: bool) {
         (_, 1) => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
+    // Only we know what is secret: what other crates would tell of requests and statements is not asked for.
+    let told = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target(env!("CARGO_CRATE_NAME"), level);
+    let layer = fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(color);
+    let log = tracing_subscriber::registry().with(told);
     // A second start, in tests of the library, leaves the first one in place.
     let _ = match args.log_format {
-        LogFormat::Text => builder.without_time().try_init(),
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => log.with(layer.without_time()).try_init(),
+        LogFormat::Json => log.with(layer.json()).try_init(),
     };
 }

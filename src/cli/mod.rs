@@ -29,6 +29,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub use exit::Exit;
 
+use crate::call::Caller;
 use crate::config::Config;
 use crate::rule::RuleSet;
 
@@ -81,6 +82,22 @@ pub struct Context {
     pub rules: RuleSet,
     /// Whether nothing but errors is said.
     pub quiet: bool,
+}
+
+impl Context {
+    /// What asks services. A section for a service that nobody knows is an error: its base would be passed over, and
+    /// the token would go to the public service instead.
+    pub(crate) fn caller(&self) -> Result<Caller> {
+        let mut named = self.config.services.keys();
+        let known = |name: &str| self.rules.services.iter().any(|service| service.name == name);
+        if let Some(unknown) = named.find(|name| !known(name)) {
+            return Err(exit::Hinted::usage(
+                format!("services.{unknown}: no service is called that"),
+                "`unleak rules list` shows them; a rule file of your own is loaded with --rules",
+            ));
+        }
+        Caller::new(self.config.call_settings()?)
+    }
 }
 
 /// Parses the process's arguments and runs; the exit code is the program's.

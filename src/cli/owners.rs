@@ -10,7 +10,6 @@ use serde_json::json;
 use super::Context;
 use super::exit::Exit;
 use super::subject::SubjectArgs;
-use crate::call::Caller;
 use crate::leak::Verdict;
 use crate::owner;
 use crate::verify::Verifier;
@@ -38,7 +37,7 @@ const EXAMPLES: &str = "Organisation owners are asked for with your own credenti
 /// Asks and prints.
 pub async fn run(args: OwnersArgs, context: &Context, out: &mut dyn Write) -> Result<Exit> {
     let mut subject = args.subject.find(context).await?;
-    let caller = Caller::new(context.config.call_settings()?)?;
+    let caller = context.caller()?;
     let answer = Verifier::new(caller.clone())
         .verify(&subject.rule, &subject.held)
         .await;

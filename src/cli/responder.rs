@@ -5,16 +5,14 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::{Context, subject};
-use crate::call::Caller;
 use crate::notify::Notifier;
 use crate::respond::Responder;
 use crate::verify::Verifier;
 
-/// Opens the store and the channels. `root` is the working tree whose `CODEOWNERS` count.
+/// Opens the store and the channels. The policy is checked before, against all rules that are loaded. `root` is the working tree whose `CODEOWNERS` count.
 pub(super) async fn responder(context: &Context, root: Option<PathBuf>) -> Result<Responder> {
     let config = &context.config;
-    config.policy.check(&context.rules)?;
-    let caller = Caller::new(config.call_settings()?)?;
+    let caller = context.caller()?;
     Ok(Responder {
         verifier: Verifier::new(caller.clone()),
         caller,

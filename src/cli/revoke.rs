@@ -34,6 +34,7 @@ const EXAMPLES: &str = "Without --yes and without a terminal only the plan is pr
 
 /// Plans, asks, acts.
 pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Result<Exit> {
+    context.config.policy.check(&context.rules)?;
     let subject = args.subject.find(context).await?;
     let responder = responder(context, None).await?;
     let (held, response) = responder.examine(subject.held, &context.rules).await?;

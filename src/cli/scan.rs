@@ -104,6 +104,9 @@ enum FailOn {
 /// Runs the scan and writes its report.
 pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result<Exit> {
     let started = Timestamp::now();
+    if args.respond {
+        context.config.policy.check(&context.rules)?;
+    }
     context.rules.select(&args.only, &args.skip)?;
     let baseline = args.baseline.as_deref().map(Baseline::load).transpose()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -168,7 +171,9 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
     };
     if let Some(range) = range(args)? {
         for target in targets {
-            let commits = scan.range(target, &range).map_err(|error| cannot(&error))?;
+            let commits = scan
+                .range(target, &range)
+                .map_err(|error| cannot(&error, NO_RANGE))?;
             if commits == 0 {
                 tally.skip(
                     format!("{}..{}", range.from, range.to),
@@ -181,7 +186,7 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
     if args.staged {
         for target in targets {
             // Nothing staged is a usual commit (--amend, --allow-empty) and no gap.
-            scan.staged(target).map_err(|error| cannot(&error))?;
+            scan.staged(target).map_err(|error| cannot(&error, NO_INDEX))?;
         }
         return Ok(());
     }
@@ -234,11 +239,12 @@ fn range(args: &ScanArgs) -> Result<Option<Range>> {
     text.map(|text| Range::parse(text)).transpose()
 }
 
-fn cannot(error: &anyhow::Error) -> anyhow::Error {
-    Hinted::incomplete(
-        format!("nothing was scanned: {error:#}"),
-        "in CI, fetch the whole history (fetch-depth: 0); `git rev-parse REV` tells whether git knows a revision",
-    )
+const NO_RANGE: &str =
+    "in CI, fetch the whole history (fetch-depth: 0); `git rev-parse REV` tells whether git knows a revision";
+const NO_INDEX: &str = "--staged reads git's index: run it in a repository in which `git status` works";
+
+fn cannot(error: &anyhow::Error, hint: &str) -> anyhow::Error {
+    Hinted::incomplete(format!("nothing was scanned: {error:#}"), hint)
 }
 
 fn write_baseline(path: &Path, findings: &[Finding]) -> Result<()> {

@@ -50,6 +50,13 @@ impl SubjectArgs {
     /// Finds the leak. The store is only opened if it is asked for by fingerprint.
     pub(super) async fn find(&self, context: &Context) -> Result<Subject> {
         let held = match self.fingerprint.as_deref().filter(|text| *text != "-") {
+            // It may be the secret itself, so it is not said back.
+            Some(text) if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                return Err(Hinted::usage(
+                    "the argument is no fingerprint, which is hexadecimal",
+                    "a secret goes to standard input; as an argument every process of this machine can read it",
+                ));
+            }
             Some(beginning) => stored(beginning, &store(context).await?).await?,
             None => self.typed(context)?,
         };
@@ -157,6 +164,15 @@ fn told(text: &[u8], rule: &str, context: &Context) -> Result<Finding> {
         return Err(Hinted::usage(
             "the input is not one secret of that rule",
             "give the secret alone",
+        ));
+    }
+    if rule.checksum.is_some_and(|checksum| !checksum.holds(text)) {
+        return Err(Hinted::usage(
+            format!(
+                "it fails the checksum that every {} carries: it is cut off or mistyped",
+                rule.title
+            ),
+            "nothing was sent; give the whole secret",
         ));
     }
     let secret = Secret::new(text);

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::Context;
 use super::exit::Exit;
 use super::subject::{Subject, SubjectArgs};
-use crate::call::Caller;
 use crate::leak::{Identity, Verdict};
 use crate::verify::{Answer, Verifier};
 
@@ -32,7 +31,7 @@ const EXAMPLES: &str = "Exit codes: 0 dead, 1 live, 3 nobody can tell\n\nExample
 /// Asks and prints.
 pub async fn run(args: VerifyArgs, context: &Context, out: &mut dyn Write) -> Result<Exit> {
     let subject = args.subject.find(context).await?;
-    let verifier = Verifier::new(Caller::new(context.config.call_settings()?)?);
+    let verifier = Verifier::new(context.caller()?);
     let answer = verifier.verify(&subject.rule, &subject.held).await;
     if args.json {
         let leak = &subject.held.leak;

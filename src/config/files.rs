@@ -47,7 +47,12 @@ pub(super) fn read(file: &Path) -> Result<String> {
 pub(super) fn key_file(file: &Path) -> Result<Vec<u8>> {
     let shown = file.display();
     if let Some(folder) = file.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        std::fs::create_dir_all(folder).with_context(|| {
+            format!(
+                "cannot make {}; set UNLEAK_STATE, or the key_file of the configuration, to a place that can be written",
+                folder.display()
+            )
+        })?;
     }
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -75,5 +80,8 @@ fn written_key(file: &Path) -> Result<Vec<u8>> {
             _ => break,
         }
     }
-    bail!("{} is not a key file of unleak (32 bytes)", file.display())
+    bail!(
+        "{} is not a key file of unleak (32 bytes); put the right one back, or name another",
+        file.display()
+    )
 }

@@ -245,6 +245,9 @@ fn done(about: &About<'_>) -> String {
             Revocation::Sending => "is under way".to_owned(),
             Revocation::Done { with } => format!("is done and proved (by way of: {})", clean(with, 100)),
             Revocation::Refused { reason } => format!("was not possible: {}", clean(reason, LONGEST)),
+            Revocation::Postponed { reason } => {
+                format!("is put off to the next run: {}", clean(reason, LONGEST))
+            }
             Revocation::Uncertain { reason } => {
                 format!("was sent, its outcome is not known: {}", clean(reason, LONGEST))
             }

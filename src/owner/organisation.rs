@@ -32,7 +32,7 @@ pub(super) async fn ask(caller: &Caller, rule: &Rule, held: &Held, found: &mut F
                 continue;
             }
             match owners(caller, rule, file, &values).await {
-                Ok(entries) => take(file, &entries, organisation.as_deref(), found),
+                Ok(entries) => take(file, &entries, &values, organisation.as_deref(), found),
                 Err(error) => {
                     let of = organisation
                         .as_deref()
@@ -64,7 +64,13 @@ async fn owners(
     list::entries(caller, &rule.service, &list, values).await
 }
 
-fn take(file: &OwnersFile, entries: &[Value], organisation: Option<&str>, found: &mut Found) {
+fn take(
+    file: &OwnersFile,
+    entries: &[Value],
+    values: &Values,
+    organisation: Option<&str>,
+    found: &mut Found,
+) {
     let owners = entries.iter().filter(|entry| {
         let mut conditions = file.conditions.iter();
         conditions.all(|(pointer, wanted)| entry.pointer(pointer) == Some(wanted))
@@ -77,7 +83,7 @@ fn take(file: &OwnersFile, entries: &[Value], organisation: Option<&str>, found:
                 .get(name)
                 .and_then(|pointer| entry.pointer(pointer))
                 .and_then(expect::text);
-            text.filter(|text| !text.trim().is_empty())
+            text.filter(|text| !text.trim().is_empty() && !values.gives_away(text))
         };
         let email = field("email").and_then(|email| address(&email).map(str::to_owned));
         let name = field("name")

@@ -23,6 +23,9 @@ impl Case<'_> {
         let said = match &ended {
             Revocation::Done { with } => format!("{action}: done and proved ({with})"),
             Revocation::Refused { reason } => format!("{action}: refused: {reason}"),
+            Revocation::Postponed { reason } => {
+                format!("{action}: put off: {reason}; nothing was done, the next run tries again")
+            }
             Revocation::Uncertain { reason } => format!("{action}: uncertain: {reason}"),
             Revocation::Sending => format!("{action}: sending"),
         };
@@ -30,7 +33,7 @@ impl Case<'_> {
         match ended {
             Revocation::Done { .. } => self.done(action).await?,
             Revocation::Refused { .. } => return Ok(true),
-            Revocation::Uncertain { .. } | Revocation::Sending => {}
+            Revocation::Postponed { .. } | Revocation::Uncertain { .. } | Revocation::Sending => {}
         }
         Ok(false)
     }

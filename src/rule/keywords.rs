@@ -1,7 +1,7 @@
 //! Reads off a pattern's syntax tree what every match must hold: literals for the gate, the longest match, and the
 //! literal that the secret begins with.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Most alternatives that keywords may branch into before the branching part is passed over.
@@ -26,7 +26,8 @@ impl Shape {
             .utf8(false)
             .unicode(false)
             .build()
-            .parse(pattern)?;
+            .parse(pattern)
+            .context("its pattern cannot be read")?;
         let mut groups = Vec::new();
         let mut secret_prefix = String::new();
         walk(&hir, &mut |hir| {

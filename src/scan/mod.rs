@@ -185,8 +185,10 @@ impl Scan {
 
     fn history(&mut self, repository: &Repository) {
         let name = repository.path().display().to_string();
+        let gaps = self.tally.coverage().skipped.len();
         let result = History::list(repository, &self.limits, &self.tally).and_then(|history| {
-            if history.is_empty() {
+            // Where refs are broken there may well be commits, and the gap is told already.
+            if history.is_empty() && self.tally.coverage().skipped.len() == gaps {
                 self.tally
                     .skip(format!("git history of {name}"), "there is no commit yet");
             }

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use git2::{ErrorCode, ObjectType, Oid, Repository, RepositoryOpenFlags};
 use jiff::Timestamp;
 
@@ -18,7 +18,15 @@ use crate::finding::CommitInfo;
 pub fn at(path: &Path) -> Result<Option<Repository>> {
     match Repository::open_ext(path, RepositoryOpenFlags::NO_SEARCH, std::iter::empty::<&Path>()) {
         Ok(repository) => Ok(Some(repository)),
-        Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+        Err(error) if error.code() == ErrorCode::NotFound => match path.join(".git").symlink_metadata() {
+            // A submodule or linked worktree whose repository is gone, or a broken one: its history is a gap.
+            Ok(_) => bail!(
+                "{0}/.git leads to no repository ({1}); see `git -C {0} status`",
+                path.display(),
+                error.message()
+            ),
+            Err(_) => Ok(None),
+        },
         Err(error) => Err(explained(&error, path)),
     }
 }
@@ -37,7 +45,9 @@ pub fn around(path: &Path) -> Result<Repository> {
 }
 
 fn explained(error: &git2::Error, path: &Path) -> anyhow::Error {
-    let shown = path.display();
+    // git takes no relative path for a safe folder.
+    let whole = std::fs::canonicalize(path);
+    let shown = whole.as_deref().unwrap_or(path).display();
     match error.code() {
         ErrorCode::NotFound => anyhow!("{shown} is not in a git repository"),
         ErrorCode::Owner => anyhow!(

@@ -5,6 +5,7 @@
     reason = "a test that cannot be set up must fail, and says where"
 )]
 
+mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
 mod command_line; // help, completions, the configuration reference, the demo
 mod history; // git: history, index, ranges
@@ -12,7 +13,9 @@ mod house; // the rules of this repository
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
+mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify
+mod played_services; // whole services on loopback, and the real binary led through the loop
 mod policy; // what may be done
 mod probe; // made-up tokens
 mod replies; // recorded exchanges against the rules' expectations

@@ -236,6 +236,7 @@ mod tests {
             assert!(!is_host(host), "{host}");
         }
         assert!(is_page("https://example.com/x") && is_page("{base}/x"));
+        assert!(is_page("{base}/settings") && !is_page("{base}.evil.example/"));
         assert!(!is_page("http://example.com/x") && !is_page("https://{base}/x"));
         assert!(!is_page("{base}") && !is_page("{base}/{secret}") && !is_page("{region}/x"));
     }

@@ -75,7 +75,9 @@ async fn revoke_with(settings: unleak::call::ServiceSettings, rule: &Rule, held:
 
 fn reason(ended: &Revocation) -> &str {
     match ended {
-        Revocation::Refused { reason } | Revocation::Uncertain { reason } => reason,
+        Revocation::Refused { reason }
+        | Revocation::Postponed { reason }
+        | Revocation::Uncertain { reason } => reason,
         Revocation::Done { with } => panic!("done with {with}"),
         Revocation::Sending => panic!("still sending"),
     }

@@ -1,5 +1,8 @@
 //! What several test modules need; one file for each thing.
 
+pub(crate) mod desk; // the real binary with a configuration, searched for secrets in the end
 pub(crate) mod held; // leaks made by hand, rule texts
+pub(crate) mod local; // a stateful service on loopback
 pub(crate) mod reports; // reports made by hand
+pub(crate) mod sought; // looks for secrets
 pub(crate) mod tool; // the real binary, and git

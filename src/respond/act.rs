@@ -113,7 +113,8 @@ impl Case<'_> {
 
     /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped, unless it can come back.
     pub(super) async fn dead(&mut self) -> Result<()> {
-        if self.was_told().await? {
+        let (fingerprint, rule) = (self.held.leak.fingerprint, self.held.leak.rule.clone());
+        if self.to.store.is_told(fingerprint, &rule).await? {
             self.tell("").await?;
         }
         let leak = &self.held.leak;
@@ -132,12 +133,5 @@ impl Case<'_> {
         self.to.store.close(leak.fingerprint, &leak.rule, &why).await?;
         self.say("closed; the secret is wiped from the store");
         Ok(())
-    }
-
-    /// Whether anybody heard, in this run or an earlier one.
-    async fn was_told(&self) -> Result<bool> {
-        let leak = &self.held.leak;
-        let stored = self.to.store.leak(leak.fingerprint, &leak.rule).await?;
-        Ok(stored.is_some_and(|leak| !leak.notices.is_empty()))
     }
 }

@@ -60,6 +60,19 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Whether anybody was told of this leak, or another run is just telling them.
+    pub async fn is_told(&self, fingerprint: Fingerprint, rule: &RuleId) -> Result<bool> {
+        let row = sqlx::query(
+            "SELECT 1 FROM notices WHERE fingerprint = ? AND rule = ? AND state != 'failed' LIMIT 1",
+        )
+        .bind(fingerprint.to_string())
+        .bind(rule.as_str())
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(|error| sqlite::explain(error, &self.shown))?;
+        Ok(row.is_some())
+    }
+
     /// Marks a claimed notice as sent, for good.
     pub async fn notice_sent(
         &self,

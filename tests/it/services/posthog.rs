@@ -355,7 +355,7 @@ fn a_region_that_throttles_the_home_of_a_key_leaves_it_alive_and_is_named() {
         ran.out
     );
     assert!(
-        !ran.out.contains("accepted") && ran.out.contains("revoke: refused"),
+        !ran.out.contains("accepted") && ran.out.contains("revoke: put off"),
         "{}",
         ran.out
     );

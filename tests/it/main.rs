@@ -12,6 +12,7 @@ mod house; // the rules of this repository
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
+mod packs; // the walk over packs against git2, and packs that lie
 mod played; // a service played on loopback, for call, probe and verify
 mod policy; // what may be done
 mod probe; // made-up tokens

@@ -1,10 +1,19 @@
 //! git's whole history: every blob that any ref reaches, each distinct one once, on all cores.
 //!
 //! Commits and paths are looked up afterwards and for hits only ([`History::introductions`]): most blobs have none.
-//! What is missing or damaged is reported and the rest is scanned. Objects are read through `git2`; walking the pack
-//! itself is several times faster (facts/speed.md A1) and is a later step.
+//! What is missing or damaged is reported and the rest is scanned. Blobs in packs are unpacked in the order in which
+//! they are deltas of each other, each stream once; whatever cannot be had that way (loose objects, damaged packs,
+//! packs that only a multi-pack-index lists) is read one by one through `git2`, which also says what is wrong with it.
 
+mod delta;
+mod forest;
 mod graph;
+mod index;
+mod inflate;
+mod map;
+mod pack;
+mod packs;
+mod unpack;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -22,6 +31,8 @@ use graph::{Commit, Trees};
 /// The history of one repository, its commits and blobs listed, not yet read.
 pub struct History {
     folder: PathBuf,
+    /// Where its objects are, shared by all its working trees.
+    objects: PathBuf,
     commits: Vec<Commit>,
     /// Trees and blobs that refs name without a commit (tags of trees, tags of blobs).
     loose_trees: Vec<Oid>,
@@ -73,6 +84,7 @@ impl History {
         blobs.extend(tips.blobs.into_iter().filter(|blob| !known.contains(blob)));
         Ok(Self {
             folder,
+            objects: repository.commondir().join("objects"),
             commits,
             loose_trees: tips.trees,
             blobs,
@@ -84,14 +96,42 @@ impl History {
         self.commits.is_empty() && self.blobs.is_empty()
     }
 
+    /// The blobs that refs reach.
+    pub fn blobs(&self) -> &[Oid] {
+        &self.blobs
+    }
+
     /// Reads every blob once and hands it to the visitor as [`Place::Object`].
     ///
     /// # Errors
     /// Threads that cannot be started.
     pub fn visit(&self, limits: &Limits, tally: &Tally, visit: &Visitor<'_>) -> Result<()> {
         tally.begin("scanning history", self.blobs.len());
+        let left = pool(limits.jobs)?.install(|| {
+            let packs = packs::open(&self.objects);
+            let hand = || Offering {
+                repository: open(&self.folder),
+                tally,
+                visit,
+            };
+            unpack::unpack(&packs, &self.blobs, limits.largest, &hand)
+        });
+        self.visit_one_by_one(&left, limits, tally, visit)
+    }
+
+    /// Reads these blobs through `git2`, each for itself: slower, and the judge of [`History::visit`] in tests.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn visit_one_by_one(
+        &self,
+        blobs: &[Oid],
+        limits: &Limits,
+        tally: &Tally,
+        visit: &Visitor<'_>,
+    ) -> Result<()> {
         pool(limits.jobs)?.install(|| {
-            self.blobs.par_chunks(128).for_each_init(
+            blobs.par_chunks(128).for_each_init(
                 || open(&self.folder),
                 |repository, chunk| {
                     let odb = repository.as_ref().and_then(|repository| repository.odb().ok());
@@ -129,6 +169,27 @@ impl History {
             blobs,
             tally,
         ))
+    }
+}
+
+/// Offers what is unpacked to the visitor, on one thread.
+struct Offering<'a> {
+    repository: Option<Repository>,
+    tally: &'a Tally,
+    visit: &'a Visitor<'a>,
+}
+
+impl unpack::Hand for Offering<'_> {
+    fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>> {
+        let odb = self.repository.as_ref()?.odb().ok()?;
+        let object = repository::blob(&odb, id, largest).ok()?;
+        Some(object.data().to_vec())
+    }
+
+    fn take(&mut self, id: Oid, bytes: &[u8]) {
+        self.tally.add_blob();
+        offer(bytes, Place::Object(id), &nothing_before, self.tally, self.visit);
+        self.tally.step();
     }
 }
 

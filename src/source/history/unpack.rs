@@ -1,0 +1,222 @@
+//! Unpacks the wanted blobs of all packs: tree by tree of deltas, every stream inflated once.
+//!
+//! Reading object by object resolves every chain of deltas anew and costs 3.5 times the CPU (facts/speed.md A1). Trees
+//! go to the threads heaviest first. Nothing here recurses, and what is held at once is bounded. Must never lose an
+//! object: whatever cannot be unpacked is handed back, and so is everything below it.
+
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use git2::Oid;
+
+use super::delta::{Damaged, Delta};
+use super::forest::{Forest, Root};
+use super::inflate::Inflater;
+use super::pack::{Kind, Pack};
+
+/// Most bytes that one thread keeps unpacked for deltas still to come, if no single object is larger.
+const MOST_HELD: usize = 512 << 20;
+
+/// Buffers of more bytes are not kept for the next object.
+const LARGE_BUFFER: usize = 16 << 20;
+
+/// Deflate makes at most so many bytes of one; an entry that claims more is not worth an allocation.
+const MOST_RATIO: usize = 1032;
+
+/// What is done on one thread: reads bases that are not in the pack, and takes blobs.
+pub(super) trait Hand {
+    /// The content of a blob of at most `largest` bytes that stands elsewhere.
+    fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>>;
+    /// Takes a wanted blob.
+    fn take(&mut self, id: Oid, bytes: &[u8]);
+}
+
+/// One pack and what is wanted of it.
+struct Job<'p> {
+    pack: &'p Pack,
+    forest: Forest,
+}
+
+/// Hands every wanted blob that a pack holds to one of the hands, each once, from `jobs` threads of the current rayon
+/// pool. Returns those that have to be got in another way.
+pub(super) fn unpack<H: Hand>(
+    packs: &[Pack],
+    wanted: &[Oid],
+    largest: u64,
+    hand: &(dyn Fn() -> H + Sync),
+) -> Vec<Oid> {
+    let mut lost = Vec::new();
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); packs.len()];
+    for &id in wanted {
+        let found = packs
+            .iter()
+            .zip(&mut places)
+            .find_map(|(pack, places)| Some((pack.place(id)?, places)));
+        match found {
+            Some((place, places)) => places.push(place),
+            None => lost.push(id),
+        }
+    }
+    let jobs: Vec<Job<'_>> = packs
+        .iter()
+        .zip(places)
+        .map(|(pack, places)| Job {
+            pack,
+            forest: Forest::new(pack, &places, &mut |place| lost.extend(pack.id(place))),
+        })
+        .collect();
+    let queue = queue(&jobs);
+    let next = AtomicUsize::new(0);
+    let all_lost = Mutex::new(lost);
+    rayon::broadcast(|_| {
+        let mut worker = Worker::new(hand(), largest);
+        while let Some(&(job, root)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
+            worker.tree(&jobs[job], root);
+        }
+        all_lost
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .append(&mut worker.lost);
+    });
+    all_lost.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// All trees: first the heavy ones, so that no thread is left alone with one at the end, then the others in the order
+/// of the file, which is how disks like to be read.
+fn queue(jobs: &[Job<'_>]) -> Vec<(usize, Root)> {
+    let trees = |job: usize| jobs[job].forest.roots.iter().map(move |&root| (job, root));
+    let mut all: Vec<(usize, Root)> = (0..jobs.len()).flat_map(trees).collect();
+    let heavy = all.iter().map(|(_, root)| root.weight / 1000).sum::<u64>();
+    all.sort_by_key(|(_, root)| std::cmp::Reverse(if root.weight > heavy { root.weight } else { 0 }));
+    all
+}
+
+/// One thread's buffers.
+struct Worker<H> {
+    hand: H,
+    inflater: Inflater,
+    /// The inflated delta.
+    delta: Vec<u8>,
+    /// Buffers that may be used again.
+    spare: Vec<Vec<u8>>,
+    largest: usize,
+    held: usize,
+    lost: Vec<Oid>,
+}
+
+/// An entry that waits for its base, or for nothing.
+type Waiting = (u32, Option<Rc<Vec<u8>>>);
+
+impl<H: Hand> Worker<H> {
+    fn new(hand: H, largest: u64) -> Self {
+        Self {
+            hand,
+            inflater: Inflater::default(),
+            delta: Vec::new(),
+            spare: Vec::new(),
+            largest: usize::try_from(largest).unwrap_or(usize::MAX),
+            held: 0,
+            lost: Vec::new(),
+        }
+    }
+
+    /// Unpacks one tree.
+    fn tree(&mut self, job: &Job<'_>, root: Root) {
+        let base = match root.outside {
+            None => None,
+            Some(id) => match self.hand.outside(id, self.largest as u64) {
+                Some(bytes) => Some(Rc::new(bytes)),
+                None => return self.lose(job, root.place),
+            },
+        };
+        self.held = base.as_ref().map_or(0, |base| base.len());
+        let mut stack: Vec<Waiting> = vec![(root.place, base)];
+        while let Some((place, base)) = stack.pop() {
+            let mut content = self.spare.pop().unwrap_or_default();
+            let unpacked = self.content(job.pack, place, base.as_deref(), &mut content);
+            if let Some(Ok(freed)) = base.map(Rc::try_unwrap) {
+                self.free(freed);
+            }
+            if unpacked.is_err() || self.held > MOST_HELD.max(self.largest.saturating_mul(2)) {
+                self.lose(job, place);
+                self.keep(content);
+                continue;
+            }
+            if let (true, Some(id)) = (job.forest.is_wanted(place), job.pack.id(place)) {
+                self.hand.take(id, &content);
+            }
+            if job.forest.is_leaf(place) {
+                self.keep(content);
+                continue;
+            }
+            self.held += content.len();
+            let content = Rc::new(content);
+            // Leaves are popped first: then the base is free as soon as the way down goes on.
+            for leaves in [false, true] {
+                let children = job
+                    .forest
+                    .children(place)
+                    .filter(|&child| job.forest.is_leaf(child) == leaves);
+                stack.extend(children.map(|child| (child, Some(Rc::clone(&content)))));
+            }
+        }
+    }
+
+    fn free(&mut self, buffer: Vec<u8>) {
+        self.held -= buffer.len().min(self.held);
+        self.keep(buffer);
+    }
+
+    fn keep(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= LARGE_BUFFER {
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Unpacks one entry into `out`.
+    fn content(
+        &mut self,
+        pack: &Pack,
+        place: u32,
+        base: Option<&Vec<u8>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Damaged> {
+        let entry = pack.at(place);
+        let length = usize::try_from(entry.length).map_err(|_| Damaged)?;
+        let stream = pack.stream(entry)?;
+        if length > self.largest.min(stream.len().saturating_mul(MOST_RATIO)) {
+            return Err(Damaged);
+        }
+        match (entry.kind, base) {
+            (Kind::Blob, None) => {
+                out.resize(length, 0);
+                self.inflater.fill(stream, out)
+            }
+            (Kind::Delta(_), Some(base)) => {
+                if self.delta.len() < length {
+                    self.delta.resize(length, 0);
+                }
+                let bytes = &mut self.delta[..length];
+                self.inflater.fill(stream, bytes)?;
+                let delta = Delta::parse(bytes)?;
+                if delta.length > self.largest {
+                    return Err(Damaged);
+                }
+                delta.apply(base, out)
+            }
+            _ => Err(Damaged),
+        }
+    }
+
+    /// Hands back this entry and everything below it, as far as it is wanted.
+    fn lose(&mut self, job: &Job<'_>, place: u32) {
+        let mut below = vec![place];
+        while let Some(place) = below.pop() {
+            if job.forest.is_wanted(place) {
+                self.lost.extend(job.pack.id(place));
+            }
+            below.extend(job.forest.children(place));
+        }
+    }
+}

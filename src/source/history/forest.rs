@@ -2,7 +2,7 @@
 //!
 //! Reads heads only. Must end on every chain that a pack can claim, loops among them.
 
-use git2::Oid;
+use git2::{ObjectType, Oid};
 
 use super::pack::{Base, Kind, Pack};
 
@@ -114,8 +114,8 @@ fn follow(pack: &Pack, place: u32, root_of: &mut [u32], way: &mut Vec<u32>) -> u
         way.push(at);
         match pack.at(at).kind {
             Kind::Delta(Base::Here(base)) => at = base,
-            Kind::Blob | Kind::Delta(Base::Elsewhere(_)) => break at,
-            Kind::Other | Kind::Damaged => break LOST,
+            Kind::Whole(ObjectType::Blob) | Kind::Delta(Base::Elsewhere(_)) => break at,
+            Kind::Whole(_) | Kind::Damaged => break LOST,
         }
     };
     for &place in way.iter() {

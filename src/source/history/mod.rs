@@ -13,10 +13,11 @@ mod inflate;
 mod map;
 mod pack;
 mod packs;
+mod parse;
+mod read;
 mod unpack;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use git2::{ObjectType, Oid, Repository};
@@ -24,15 +25,14 @@ use rayon::prelude::*;
 
 pub use graph::Introduction;
 
-use super::repository;
+use super::repository::{self, Unread};
 use super::{Limits, Place, Tally, Visitor, nothing_before, offer};
 use graph::{Commit, Trees};
+use read::{Objects, Reader};
 
 /// The history of one repository, its commits and blobs listed, not yet read.
 pub struct History {
-    folder: PathBuf,
-    /// Where its objects are, shared by all its working trees.
-    objects: PathBuf,
+    objects: Objects,
     commits: Vec<Commit>,
     /// Trees and blobs that refs name without a commit (tags of trees, tags of blobs).
     loose_trees: Vec<Oid>,
@@ -46,11 +46,18 @@ impl History {
     /// A repository whose refs cannot be listed.
     pub fn list(repository: &Repository, limits: &Limits, tally: &Tally) -> Result<Self> {
         tally.begin("walking commits", 0);
+        let pool = pool(limits.jobs)?;
+        let objects = {
+            let (folder, below) = (repository.path(), repository.commondir().join("objects"));
+            pool.install(|| Objects::open(folder, &below, tally))
+        };
+        let mut reader = objects.reader();
         let mut tips = Tips::default();
         for name in graph::ref_names(repository)? {
-            tips.add(repository, &name, tally);
+            tips.add(repository, &mut reader, &name, tally);
         }
-        let commits = graph::walk(repository, tips.commits, tally);
+        let commits = graph::walk(repository, &mut reader, tips.commits, tally);
+        drop(reader);
         if repository.is_shallow() {
             tally.skip(
                 "history before the shallow boundary",
@@ -63,17 +70,14 @@ impl History {
             .map(|commit| commit.tree)
             .chain(tips.trees.iter().copied())
             .collect();
-        let folder = repository.path().to_owned();
         tally.begin("walking trees", roots.len());
         let trees = Trees::default();
-        pool(limits.jobs)?.install(|| {
+        pool.install(|| {
             roots.par_chunks(64).for_each_init(
-                || open(&folder),
-                |repository, chunk| {
+                || objects.reader(),
+                |reader, chunk| {
                     for &root in chunk {
-                        if let Some(repository) = repository {
-                            trees.enter(repository, root, tally);
-                        }
+                        trees.enter(reader, root, tally);
                         tally.step();
                     }
                 },
@@ -83,8 +87,7 @@ impl History {
         let known: HashSet<Oid> = blobs.iter().copied().collect();
         blobs.extend(tips.blobs.into_iter().filter(|blob| !known.contains(blob)));
         Ok(Self {
-            folder,
-            objects: repository.commondir().join("objects"),
+            objects,
             commits,
             loose_trees: tips.trees,
             blobs,
@@ -108,13 +111,12 @@ impl History {
     pub fn visit(&self, limits: &Limits, tally: &Tally, visit: &Visitor<'_>) -> Result<()> {
         tally.begin("scanning history", self.blobs.len());
         let left = pool(limits.jobs)?.install(|| {
-            let packs = packs::open(&self.objects);
             let hand = || Offering {
-                repository: open(&self.folder),
+                repository: self.objects.repository(),
                 tally,
                 visit,
             };
-            unpack::unpack(&packs, &self.blobs, limits.largest, &hand)
+            unpack::unpack(&self.objects.packs, &self.blobs, limits.largest, &hand)
         });
         self.visit_one_by_one(&left, limits, tally, visit)
     }
@@ -132,7 +134,7 @@ impl History {
     ) -> Result<()> {
         pool(limits.jobs)?.install(|| {
             blobs.par_chunks(128).for_each_init(
-                || open(&self.folder),
+                || self.objects.repository(),
                 |repository, chunk| {
                     let odb = repository.as_ref().and_then(|repository| repository.odb().ok());
                     for &id in chunk {
@@ -158,12 +160,11 @@ impl History {
     /// A blob that only a tag names has none.
     ///
     /// # Errors
-    /// A repository that cannot be opened again.
+    /// None today; what cannot be read is reported when it is listed.
     pub fn introductions(&self, blobs: &[Oid], tally: &Tally) -> Result<Vec<Introduction>> {
-        let repository = Repository::open(&self.folder)?;
         tally.begin("finding commits", self.commits.len());
         Ok(graph::introductions(
-            &repository,
+            &mut self.objects.reader(),
             &self.commits,
             &self.loose_trees,
             blobs,
@@ -202,33 +203,25 @@ struct Tips {
 }
 
 impl Tips {
-    fn add(&mut self, repository: &Repository, name: &str, tally: &Tally) {
+    fn add(&mut self, repository: &Repository, reader: &mut Reader<'_>, name: &str, tally: &Tally) {
         let found = repository
             .find_reference(name)
-            .and_then(|reference| reference.resolve())
-            .and_then(|reference| reference.peel(ObjectType::Any));
-        let object = match found {
-            Ok(object) => object,
+            .and_then(|reference| reference.resolve());
+        let named = match found.map(|reference| reference.target()) {
+            Ok(Some(id)) => graph::peel(reader, id),
+            Ok(None) => Err(Unread::Lost("it names nothing".to_owned())),
             // A branch that has no commit yet is no gap.
             Err(error) if name == "HEAD" && error.code() == git2::ErrorCode::NotFound => return,
-            Err(error) => return tally.skip(format!("ref {name}"), format!("broken: {}", error.message())),
+            Err(error) => Err(Unread::Lost(error.message().to_owned())),
         };
-        let peeled = match object.kind() {
-            Some(ObjectType::Tag) => object.peel(ObjectType::Any),
-            _ => Ok(object),
-        };
-        match peeled.map(|object| (object.kind(), object.id())) {
-            Ok((Some(ObjectType::Commit), id)) => self.commits.push(id),
-            Ok((Some(ObjectType::Tree), id)) => self.trees.push(id),
-            Ok((Some(ObjectType::Blob), id)) => self.blobs.push(id),
+        match named {
+            Ok((ObjectType::Commit, id)) => self.commits.push(id),
+            Ok((ObjectType::Tree, id)) => self.trees.push(id),
+            Ok((ObjectType::Blob, id)) => self.blobs.push(id),
             Ok(_) => {}
-            Err(error) => tally.skip(format!("ref {name}"), format!("broken: {}", error.message())),
+            Err(unread) => tally.skip(format!("ref {name}"), format!("broken: {}", unread.why())),
         }
     }
-}
-
-fn open(folder: &Path) -> Option<Repository> {
-    Repository::open(folder).ok()
 }
 
 fn pool(jobs: usize) -> Result<rayon::ThreadPool> {

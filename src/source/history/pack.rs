@@ -6,24 +6,26 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use git2::Oid;
+use git2::{ObjectType, Oid};
 use rayon::prelude::*;
 
 use super::delta::Damaged;
 use super::index::Index;
+use super::inflate::Inflater;
 use super::map::FileBytes;
 
 /// Bytes of the head of a pack: `PACK`, version, count.
 const HEAD: usize = 12;
+/// Deflate makes at most so many bytes of one; an entry that claims more is not worth an allocation.
+const MOST_RATIO: usize = 1032;
 /// Bytes of the checksum at its end.
 const TRAILER: usize = 20;
 
 /// What an entry holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    Blob,
-    /// A commit, a tree, a tag.
-    Other,
+    /// The object itself.
+    Whole(ObjectType),
     /// A delta of an earlier entry or of one named by its id.
     Delta(Base),
     /// Nothing that git writes.
@@ -136,7 +138,11 @@ impl Pack {
             kind: Kind::Damaged,
             length: 0,
         };
-        let bytes = usize::try_from(start).ok().and_then(|at| self.bytes.get(at..));
+        let inside = HEAD as u64..(self.bytes.len() - TRAILER) as u64;
+        let bytes = usize::try_from(start)
+            .ok()
+            .filter(|_| inside.contains(&start))
+            .and_then(|at| self.bytes.get(at..));
         if let Some((head, kind, length)) = bytes.and_then(|bytes| self.head(start, bytes, starts)) {
             (entry.head, entry.kind, entry.length) = (head, kind, length);
         }
@@ -158,8 +164,10 @@ impl Pack {
             at += 1;
         }
         let kind = match first >> 4 & 7 {
-            1 | 2 | 4 => Kind::Other,
-            3 => Kind::Blob,
+            1 => Kind::Whole(ObjectType::Commit),
+            2 => Kind::Whole(ObjectType::Tree),
+            3 => Kind::Whole(ObjectType::Blob),
+            4 => Kind::Whole(ObjectType::Tag),
             6 => {
                 let mut byte = *bytes.get(at)?;
                 at += 1;
@@ -210,7 +218,7 @@ impl Pack {
 
     /// The compressed stream of an entry and what may follow it. The index's checksum over the entry is compared,
     /// so that no damaged byte is taken for content.
-    pub(super) fn stream(&self, entry: &Entry) -> Result<&[u8], Damaged> {
+    fn stream(&self, entry: &Entry) -> Result<&[u8], Damaged> {
         let cut = |at: u64| usize::try_from(at).map_err(|_| Damaged);
         let whole = self
             .bytes
@@ -224,5 +232,46 @@ impl Pack {
             return Err(Damaged);
         }
         whole.get(usize::from(entry.head)..).ok_or(Damaged)
+    }
+    /// Inflates an entry of at most `largest` bytes into `out`: the object itself, or the delta.
+    pub(super) fn inflate(
+        &self,
+        place: u32,
+        largest: usize,
+        inflater: &mut Inflater,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Damaged> {
+        let entry = self.at(place);
+        let stream = self.stream(entry)?;
+        let length = usize::try_from(entry.length).map_err(|_| Damaged)?;
+        if length > largest.min(stream.len().saturating_mul(MOST_RATIO)) {
+            return Err(Damaged);
+        }
+        out.resize(length, 0);
+        inflater.fill(stream, out)
+    }
+
+    /// Why nobody who trusts packs may be shown this one: an entry where none can be, or deltas that go round in a
+    /// circle.
+    pub(super) fn fault(&self) -> Option<String> {
+        // For each entry the one whose chain passed it first.
+        let mut passed: Vec<Option<u32>> = vec![None; self.entries.len()];
+        for start in 0..u32::try_from(self.entries.len()).unwrap_or(u32::MAX) {
+            let mut at = start;
+            loop {
+                let mark = &mut passed[at as usize];
+                match *mark {
+                    Some(by) if by == start => return Some("its deltas go round in a circle".to_owned()),
+                    Some(_) => break,
+                    None => *mark = Some(start),
+                }
+                match self.at(at).kind {
+                    Kind::Delta(Base::Here(base)) => at = base,
+                    Kind::Damaged => return Some(format!("no object begins at byte {}", self.at(at).start)),
+                    Kind::Whole(_) | Kind::Delta(Base::Elsewhere(_)) => break,
+                }
+            }
+        }
+        None
     }
 }

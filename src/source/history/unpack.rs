@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use git2::Oid;
+use git2::{ObjectType, Oid};
 
 use super::delta::{Damaged, Delta};
 use super::forest::{Forest, Root};
@@ -20,9 +20,6 @@ const MOST_HELD: usize = 512 << 20;
 
 /// Buffers of more bytes are not kept for the next object.
 const LARGE_BUFFER: usize = 16 << 20;
-
-/// Deflate makes at most so many bytes of one; an entry that claims more is not worth an allocation.
-const MOST_RATIO: usize = 1032;
 
 /// What is done on one thread: reads bases that are not in the pack, and takes blobs.
 pub(super) trait Hand {
@@ -182,24 +179,13 @@ impl<H: Hand> Worker<H> {
         base: Option<&Vec<u8>>,
         out: &mut Vec<u8>,
     ) -> Result<(), Damaged> {
-        let entry = pack.at(place);
-        let length = usize::try_from(entry.length).map_err(|_| Damaged)?;
-        let stream = pack.stream(entry)?;
-        if length > self.largest.min(stream.len().saturating_mul(MOST_RATIO)) {
-            return Err(Damaged);
-        }
-        match (entry.kind, base) {
-            (Kind::Blob, None) => {
-                out.resize(length, 0);
-                self.inflater.fill(stream, out)
+        match (pack.at(place).kind, base) {
+            (Kind::Whole(ObjectType::Blob), None) => {
+                pack.inflate(place, self.largest, &mut self.inflater, out)
             }
             (Kind::Delta(_), Some(base)) => {
-                if self.delta.len() < length {
-                    self.delta.resize(length, 0);
-                }
-                let bytes = &mut self.delta[..length];
-                self.inflater.fill(stream, bytes)?;
-                let delta = Delta::parse(bytes)?;
+                pack.inflate(place, self.largest, &mut self.inflater, &mut self.delta)?;
+                let delta = Delta::parse(&self.delta)?;
                 if delta.length > self.largest {
                     return Err(Damaged);
                 }

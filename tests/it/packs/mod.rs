@@ -78,10 +78,6 @@ const ARRANGED: &[(&str, &[&str])] = &[
         &["-c", "repack.useDeltaBaseOffset=false", "repack", "-qadf"],
     ),
     ("no deltas", &["repack", "-qadf", "--depth=0"]),
-    (
-        "first index version",
-        &["-c", "pack.indexVersion=1", "repack", "-qadf"],
-    ),
     ("collected", &["gc", "-q"]),
     (
         "several packs",
@@ -177,6 +173,19 @@ fn a_blob_beyond_the_limit_is_named_and_what_is_made_from_it_is_still_read() {
     assert!(packs == slow);
     assert_eq!(packs.texts.len(), 1);
     assert!(packs.coverage.skipped[0].why.contains("--max-size"));
+}
+
+#[test]
+fn an_index_of_the_first_version_is_named_and_the_scan_is_incomplete() {
+    let tool = Tool::repository();
+    tool.write("a.txt", "a\n");
+    tool.commit("first", "2020-01-01");
+    tool.git(&["-c", "pack.indexVersion=1", "repack", "-qadf"]);
+    let skipped = walk(&tool.path(), Way::Packs, LARGEST).coverage.skipped;
+    assert!(
+        skipped.iter().any(|gap| gap.why.contains("not of version 2")),
+        "{skipped:?}"
+    );
 }
 
 #[test]

@@ -11,6 +11,8 @@ mod graph;
 mod index;
 mod inflate;
 mod map;
+mod novel;
+mod offering;
 mod pack;
 mod packs;
 mod parse;
@@ -24,6 +26,7 @@ use git2::{ObjectType, Oid, Repository};
 use rayon::prelude::*;
 
 pub use graph::Introduction;
+pub use offering::Suspicion;
 
 use super::repository::{self, Unread};
 use super::{Limits, Place, Tally, Visitor, nothing_before, offer};
@@ -109,10 +112,36 @@ impl History {
     /// # Errors
     /// Threads that cannot be started.
     pub fn visit(&self, limits: &Limits, tally: &Tally, visit: &Visitor<'_>) -> Result<()> {
+        self.walk(None, limits, tally, visit)
+    }
+
+    /// Reads every blob once, and hands those to the visitor in which something may be found. In what is a delta of a
+    /// blob without suspicion only the new bytes and their surroundings are looked at, so most blobs are never made.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn visit_suspects(
+        &self,
+        suspicion: &Suspicion<'_>,
+        limits: &Limits,
+        tally: &Tally,
+        visit: &Visitor<'_>,
+    ) -> Result<()> {
+        self.walk(Some(suspicion), limits, tally, visit)
+    }
+
+    fn walk(
+        &self,
+        suspicion: Option<&Suspicion<'_>>,
+        limits: &Limits,
+        tally: &Tally,
+        visit: &Visitor<'_>,
+    ) -> Result<()> {
         tally.begin("scanning history", self.blobs.len());
         let left = pool(limits.jobs)?.install(|| {
-            let hand = || Offering {
+            let hand = || offering::Offering {
                 repository: self.objects.repository(),
+                suspicion,
                 tally,
                 visit,
             };
@@ -170,27 +199,6 @@ impl History {
             blobs,
             tally,
         ))
-    }
-}
-
-/// Offers what is unpacked to the visitor, on one thread.
-struct Offering<'a> {
-    repository: Option<Repository>,
-    tally: &'a Tally,
-    visit: &'a Visitor<'a>,
-}
-
-impl unpack::Hand for Offering<'_> {
-    fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>> {
-        let odb = self.repository.as_ref()?.odb().ok()?;
-        let object = repository::blob(&odb, id, largest).ok()?;
-        Some(object.data().to_vec())
-    }
-
-    fn take(&mut self, id: Oid, bytes: &[u8]) {
-        self.tally.add_blob();
-        offer(bytes, Place::Object(id), &nothing_before, self.tally, self.visit);
-        self.tally.step();
     }
 }
 

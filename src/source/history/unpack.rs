@@ -13,6 +13,7 @@ use git2::{ObjectType, Oid};
 use super::delta::{Damaged, Delta};
 use super::forest::{Forest, Root};
 use super::inflate::Inflater;
+use super::novel;
 use super::pack::{Kind, Pack};
 
 /// Most bytes that one thread keeps unpacked for deltas still to come, if no single object is larger.
@@ -25,9 +26,20 @@ const LARGE_BUFFER: usize = 16 << 20;
 pub(super) trait Hand {
     /// The content of a blob of at most `largest` bytes that stands elsewhere.
     fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>>;
-    /// Takes a wanted blob.
-    fn take(&mut self, id: Oid, bytes: &[u8]);
+    /// Takes a wanted blob; whether it is clean.
+    fn take(&mut self, id: Oid, bytes: &[u8]) -> Clean;
+    /// How far a piece reaches that makes a blob suspect; nothing if every blob has to be taken whole.
+    fn reach(&self) -> Option<usize>;
+    /// Takes of a blob of `length` bytes only its head and what is new against a clean base. Whether it is clean; if
+    /// not, it has to be taken whole.
+    fn glance(&mut self, length: usize, head: &[u8], new: &[u8]) -> Clean;
 }
+
+/// Bytes of the head of a blob that a glance sees.
+pub(super) const HEAD: usize = 8192;
+
+/// Whether it is known that nothing in the blob is suspect: then only what is new in its deltas can be.
+pub(super) type Clean = bool;
 
 /// One pack and what is wanted of it.
 struct Job<'p> {
@@ -95,6 +107,8 @@ struct Worker<H> {
     inflater: Inflater,
     /// The inflated delta.
     delta: Vec<u8>,
+    head: Vec<u8>,
+    new: Vec<u8>,
     /// Buffers that may be used again.
     spare: Vec<Vec<u8>>,
     largest: usize,
@@ -102,8 +116,19 @@ struct Worker<H> {
     lost: Vec<Oid>,
 }
 
+/// A base, and whether it is clean.
+type Known = (Rc<Vec<u8>>, Clean);
+
 /// An entry that waits for its base, or for nothing.
-type Waiting = (u32, Option<Rc<Vec<u8>>>);
+type Waiting = (u32, Option<Known>);
+
+/// What became of an entry.
+enum Unpacked {
+    /// Its content is there.
+    Whole,
+    /// It is taken already, and clean; its content is there if something hangs below it.
+    Taken,
+}
 
 impl<H: Hand> Worker<H> {
     fn new(hand: H, largest: u64) -> Self {
@@ -111,6 +136,8 @@ impl<H: Hand> Worker<H> {
             hand,
             inflater: Inflater::default(),
             delta: Vec::new(),
+            head: Vec::new(),
+            new: Vec::new(),
             spare: Vec::new(),
             largest: usize::try_from(largest).unwrap_or(usize::MAX),
             held: 0,
@@ -123,26 +150,31 @@ impl<H: Hand> Worker<H> {
         let base = match root.outside {
             None => None,
             Some(id) => match self.hand.outside(id, self.largest as u64) {
-                Some(bytes) => Some(Rc::new(bytes)),
+                Some(bytes) => Some((Rc::new(bytes), false)),
                 None => return self.lose(job, root.place),
             },
         };
-        self.held = base.as_ref().map_or(0, |base| base.len());
+        self.held = base.as_ref().map_or(0, |(base, _)| base.len());
         let mut stack: Vec<Waiting> = vec![(root.place, base)];
         while let Some((place, base)) = stack.pop() {
             let mut content = self.spare.pop().unwrap_or_default();
-            let unpacked = self.content(job.pack, place, base.as_deref(), &mut content);
-            if let Some(Ok(freed)) = base.map(Rc::try_unwrap) {
+            let unpacked = self.content(job, place, base.as_ref(), &mut content);
+            if let Some(Ok(freed)) = base.map(|(base, _)| Rc::try_unwrap(base)) {
                 self.free(freed);
             }
-            if unpacked.is_err() || self.held > MOST_HELD.max(self.largest.saturating_mul(2)) {
-                self.lose(job, place);
-                self.keep(content);
-                continue;
-            }
-            if let (true, Some(id)) = (job.forest.is_wanted(place), job.pack.id(place)) {
-                self.hand.take(id, &content);
-            }
+            let too_much = self.held > MOST_HELD.max(self.largest.saturating_mul(2));
+            let clean = match unpacked {
+                Ok(Unpacked::Taken) => true,
+                Ok(Unpacked::Whole) if !too_much => match job.pack.id(place) {
+                    Some(id) if job.forest.is_wanted(place) => self.hand.take(id, &content),
+                    _ => false,
+                },
+                _ => {
+                    self.lose(job, place);
+                    self.keep(content);
+                    continue;
+                }
+            };
             if job.forest.is_leaf(place) {
                 self.keep(content);
                 continue;
@@ -155,7 +187,7 @@ impl<H: Hand> Worker<H> {
                     .forest
                     .children(place)
                     .filter(|&child| job.forest.is_leaf(child) == leaves);
-                stack.extend(children.map(|child| (child, Some(Rc::clone(&content)))));
+                stack.extend(children.map(|child| (child, Some((Rc::clone(&content), clean)))));
             }
         }
     }
@@ -171,25 +203,45 @@ impl<H: Hand> Worker<H> {
         }
     }
 
-    /// Unpacks one entry into `out`.
+    /// Unpacks one entry into `out`, unless a glance at what is new in it is enough.
     fn content(
         &mut self,
-        pack: &Pack,
+        job: &Job<'_>,
         place: u32,
-        base: Option<&Vec<u8>>,
+        base: Option<&Known>,
         out: &mut Vec<u8>,
-    ) -> Result<(), Damaged> {
+    ) -> Result<Unpacked, Damaged> {
+        let (pack, inflater) = (job.pack, &mut self.inflater);
         match (pack.at(place).kind, base) {
             (Kind::Whole(ObjectType::Blob), None) => {
-                pack.inflate(place, self.largest, &mut self.inflater, out)
+                pack.inflate(place, self.largest, inflater, out)?;
+                Ok(Unpacked::Whole)
             }
-            (Kind::Delta(_), Some(base)) => {
-                pack.inflate(place, self.largest, &mut self.inflater, &mut self.delta)?;
+            (Kind::Delta(_), Some((base, clean))) => {
+                pack.inflate(place, self.largest, inflater, &mut self.delta)?;
                 let delta = Delta::parse(&self.delta)?;
                 if delta.length > self.largest {
                     return Err(Damaged);
                 }
-                delta.apply(base, out)
+                let (wanted, leaf) = (job.forest.is_wanted(place), job.forest.is_leaf(place));
+                let reach = self.hand.reach().filter(|_| *clean && wanted);
+                let Some(reach) = reach else {
+                    delta.apply(base, out)?;
+                    return Ok(Unpacked::Whole);
+                };
+                novel::collect(&delta, base, reach, &mut self.new)?;
+                if leaf {
+                    novel::head(&delta, base, HEAD, &mut self.head)?;
+                    if self.hand.glance(delta.length, &self.head, &self.new) {
+                        return Ok(Unpacked::Taken);
+                    }
+                    delta.apply(base, out)?;
+                    return Ok(Unpacked::Whole);
+                }
+                delta.apply(base, out)?;
+                let head = &out[..out.len().min(HEAD)];
+                let clean = self.hand.glance(out.len(), head, &self.new);
+                Ok(if clean { Unpacked::Taken } else { Unpacked::Whole })
             }
             _ => Err(Damaged),
         }

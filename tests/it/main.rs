@@ -13,6 +13,7 @@ mod house; // the rules of this repository
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
+mod packs; // the walk over packs against git2, and packs that lie
 mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify
 mod played_services; // whole services on loopback, and the real binary led through the loop

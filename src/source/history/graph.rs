@@ -8,8 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use git2::{ObjectType, Oid, Repository};
 
+use super::parse;
+use super::read::Reader;
 use crate::finding::{CommitInfo, ScanPath};
-use crate::source::{Tally, repository};
+use crate::source::Tally;
+use crate::source::repository::Unread;
 
 /// Deepest nesting of folders that is followed; git's own tools give up far earlier.
 const DEEPEST: usize = 1000;
@@ -45,8 +48,26 @@ pub(super) fn ref_names(repository: &Repository) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// What a ref names in the end: a tag's tag's object.
+pub(super) fn peel(reader: &mut Reader<'_>, id: Oid) -> Result<(ObjectType, Oid), Unread> {
+    let mut at = id;
+    for _ in 0..DEEPEST {
+        let (kind, bytes) = reader.any(at)?;
+        if kind != ObjectType::Tag {
+            return Ok((kind, at));
+        }
+        at = parse::tag(&bytes).ok_or_else(|| Unread::Lost(format!("tag {at} names nothing")))?;
+    }
+    Err(Unread::Lost("it names a tag of a tag without end".to_owned()))
+}
+
 /// Every commit that the tips reach; a missing one is reported and its ancestors are not known.
-pub(super) fn walk(repository: &Repository, tips: Vec<Oid>, tally: &Tally) -> Vec<Commit> {
+pub(super) fn walk(
+    repository: &Repository,
+    reader: &mut Reader<'_>,
+    tips: Vec<Oid>,
+    tally: &Tally,
+) -> Vec<Commit> {
     let shallow = shallow_boundary(repository);
     let mut seen: HashSet<Oid> = HashSet::new();
     let mut stack = tips;
@@ -55,26 +76,27 @@ pub(super) fn walk(repository: &Repository, tips: Vec<Oid>, tally: &Tally) -> Ve
         if !seen.insert(id) {
             continue;
         }
-        match repository.find_commit(id) {
-            Ok(commit) => {
+        let bytes = reader.read(id, ObjectType::Commit);
+        let head = bytes.and_then(|bytes| {
+            parse::commit(&bytes).ok_or_else(|| Unread::Lost("it is not what git writes".to_owned()))
+        });
+        match head {
+            Ok(head) => {
                 let parents: Vec<Oid> = if shallow.contains(&id) {
                     Vec::new()
                 } else {
-                    commit.parent_ids().collect()
+                    head.parents
                 };
                 stack.extend(parents.iter().copied());
                 commits.push(Commit {
                     id,
-                    tree: commit.tree_id(),
+                    tree: head.tree,
                     parents,
-                    seconds: commit.time().seconds(),
+                    seconds: head.seconds,
                 });
                 tally.step();
             }
-            Err(error) => tally.skip(
-                format!("commit {id}"),
-                format!("cannot be read: {}", error.message()),
-            ),
+            Err(unread) => tally.skip(format!("commit {id}"), unread.why()),
         }
     }
     commits
@@ -117,7 +139,7 @@ impl Trees {
     }
 
     /// Goes through a tree and everything below it that no thread has gone through.
-    pub(super) fn enter(&self, repository: &Repository, root: Oid, tally: &Tally) {
+    pub(super) fn enter(&self, reader: &mut Reader<'_>, root: Oid, tally: &Tally) {
         let mut stack = vec![(root, 0)];
         let mut found = Vec::new();
         while let Some((id, depth)) = stack.pop() {
@@ -128,20 +150,21 @@ impl Trees {
                 tally.skip(format!("tree {id}"), "nested too deep");
                 continue;
             }
-            let tree = match repository.find_tree(id) {
-                Ok(tree) => tree,
-                Err(error) => {
-                    tally.skip(
-                        format!("tree {id}"),
-                        format!("cannot be read: {}; see git fsck", error.message()),
-                    );
+            let bytes = match reader.read(id, ObjectType::Tree) {
+                Ok(bytes) => bytes,
+                Err(unread) => {
+                    tally.skip(format!("tree {id}"), unread.why());
                     continue;
                 }
             };
-            for entry in &tree {
-                match entry.kind() {
-                    Some(ObjectType::Tree) => stack.push((entry.id(), depth + 1)),
-                    Some(ObjectType::Blob) if Self::insert(&self.blobs, entry.id()) => found.push(entry.id()),
+            let Some(entries) = parse::tree(&bytes) else {
+                tally.skip(format!("tree {id}"), "is not what git writes; see git fsck");
+                continue;
+            };
+            for entry in entries {
+                match entry.kind {
+                    ObjectType::Tree => stack.push((entry.id, depth + 1)),
+                    ObjectType::Blob if Self::insert(&self.blobs, entry.id) => found.push(entry.id),
                     _ => {}
                 }
             }
@@ -162,32 +185,37 @@ impl Trees {
 type Below = Rc<Vec<(Oid, Vec<u8>)>>;
 
 /// Finds, tree by tree, where the sought blobs are; every distinct tree is read once.
-struct Search<'r> {
-    repository: &'r Repository,
+struct Search<'r, 'o> {
+    reader: &'r mut Reader<'o>,
     sought: HashSet<Oid>,
     known: HashMap<Oid, Below>,
     nothing: Below,
 }
 
-impl Search<'_> {
+impl Search<'_, '_> {
     fn below(&mut self, id: Oid, depth: usize) -> Below {
         if let Some(known) = self.known.get(&id) {
             return Rc::clone(known);
         }
         let mut all = Vec::new();
-        if let Some(tree) = self.repository.find_tree(id).ok().filter(|_| depth <= DEEPEST) {
-            for entry in &tree {
-                match entry.kind() {
-                    Some(ObjectType::Blob) if self.sought.contains(&entry.id()) => {
-                        all.push((entry.id(), entry.name_bytes().to_vec()));
-                    }
-                    Some(ObjectType::Tree) => {
-                        let below = self.below(entry.id(), depth + 1);
-                        let joined = |path: &Vec<u8>| [entry.name_bytes(), b"/", path].concat();
-                        all.extend(below.iter().map(|(blob, path)| (*blob, joined(path))));
-                    }
-                    _ => {}
+        let bytes = (depth <= DEEPEST)
+            .then(|| self.reader.read(id, ObjectType::Tree).ok())
+            .flatten();
+        for entry in bytes
+            .as_ref()
+            .and_then(|bytes| parse::tree(bytes))
+            .unwrap_or_default()
+        {
+            match entry.kind {
+                ObjectType::Blob if self.sought.contains(&entry.id) => {
+                    all.push((entry.id, entry.name.to_vec()));
                 }
+                ObjectType::Tree => {
+                    let below = self.below(entry.id, depth + 1);
+                    let joined = |path: &Vec<u8>| [entry.name, b"/", path].concat();
+                    all.extend(below.iter().map(|(blob, path)| (*blob, joined(path))));
+                }
+                _ => {}
             }
         }
         let below = if all.is_empty() {
@@ -202,7 +230,7 @@ impl Search<'_> {
 
 /// For each sought blob and path the earliest commit that holds it.
 pub(super) fn introductions(
-    repository: &Repository,
+    reader: &mut Reader<'_>,
     commits: &[Commit],
     loose_trees: &[Oid],
     blobs: &[Oid],
@@ -210,7 +238,7 @@ pub(super) fn introductions(
 ) -> Vec<Introduction> {
     let sought: HashSet<Oid> = blobs.iter().copied().collect();
     let mut search = Search {
-        repository,
+        reader,
         sought,
         known: HashMap::new(),
         nothing: Rc::default(),
@@ -222,10 +250,8 @@ pub(super) fn introductions(
         tally.step();
         for (blob, path) in search.below(commit.tree, 0).iter() {
             if seen.insert((*blob, path.clone())) {
-                let info = repository
-                    .find_commit(commit.id)
-                    .ok()
-                    .map(|commit| repository::commit_info(&commit));
+                let bytes = search.reader.read(commit.id, ObjectType::Commit).ok();
+                let info = bytes.map(|bytes| parse::commit_info(commit.id, &bytes));
                 found.push(Introduction {
                     blob: *blob,
                     path: ScanPath::new(path.clone()),

@@ -1,27 +1,41 @@
 //! git's whole history: every blob that any ref reaches, each distinct one once, on all cores.
 //!
 //! Commits and paths are looked up afterwards and for hits only ([`History::introductions`]): most blobs have none.
-//! What is missing or damaged is reported and the rest is scanned. Objects are read through `git2`; walking the pack
-//! itself is several times faster (facts/speed.md A1) and is a later step.
+//! What is missing or damaged is reported and the rest is scanned. Blobs in packs are unpacked in the order in which
+//! they are deltas of each other, each stream once; whatever cannot be had that way (loose objects, damaged packs,
+//! packs that only a multi-pack-index lists) is read one by one through `git2`, which also says what is wrong with it.
 
+mod delta;
+mod forest;
 mod graph;
+mod index;
+mod inflate;
+mod map;
+mod novel;
+mod offering;
+mod pack;
+mod packs;
+mod parse;
+mod read;
+mod unpack;
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use git2::{ObjectType, Oid, Repository};
 use rayon::prelude::*;
 
 pub use graph::Introduction;
+pub use offering::Suspicion;
 
-use super::repository;
+use super::repository::{self, Unread};
 use super::{Limits, Place, Tally, Visitor, nothing_before, offer};
 use graph::{Commit, Trees};
+use read::{Objects, Reader};
 
 /// The history of one repository, its commits and blobs listed, not yet read.
 pub struct History {
-    folder: PathBuf,
+    objects: Objects,
     commits: Vec<Commit>,
     /// Trees and blobs that refs name without a commit (tags of trees, tags of blobs).
     loose_trees: Vec<Oid>,
@@ -35,11 +49,18 @@ impl History {
     /// A repository whose refs cannot be listed.
     pub fn list(repository: &Repository, limits: &Limits, tally: &Tally) -> Result<Self> {
         tally.begin("walking commits", 0);
+        let pool = pool(limits.jobs)?;
+        let objects = {
+            let (folder, below) = (repository.path(), repository.commondir().join("objects"));
+            pool.install(|| Objects::open(folder, &below, tally))
+        };
+        let mut reader = objects.reader();
         let mut tips = Tips::default();
         for name in graph::ref_names(repository)? {
-            tips.add(repository, &name, tally);
+            tips.add(repository, &mut reader, &name, tally);
         }
-        let commits = graph::walk(repository, tips.commits, tally);
+        let commits = graph::walk(repository, &mut reader, tips.commits, tally);
+        drop(reader);
         if repository.is_shallow() {
             tally.skip(
                 "history before the shallow boundary",
@@ -52,17 +73,14 @@ impl History {
             .map(|commit| commit.tree)
             .chain(tips.trees.iter().copied())
             .collect();
-        let folder = repository.path().to_owned();
         tally.begin("walking trees", roots.len());
         let trees = Trees::default();
-        pool(limits.jobs)?.install(|| {
+        pool.install(|| {
             roots.par_chunks(64).for_each_init(
-                || open(&folder),
-                |repository, chunk| {
+                || objects.reader(),
+                |reader, chunk| {
                     for &root in chunk {
-                        if let Some(repository) = repository {
-                            trees.enter(repository, root, tally);
-                        }
+                        trees.enter(reader, root, tally);
                         tally.step();
                     }
                 },
@@ -72,7 +90,7 @@ impl History {
         let known: HashSet<Oid> = blobs.iter().copied().collect();
         blobs.extend(tips.blobs.into_iter().filter(|blob| !known.contains(blob)));
         Ok(Self {
-            folder,
+            objects,
             commits,
             loose_trees: tips.trees,
             blobs,
@@ -84,15 +102,68 @@ impl History {
         self.commits.is_empty() && self.blobs.is_empty()
     }
 
+    /// The blobs that refs reach.
+    pub fn blobs(&self) -> &[Oid] {
+        &self.blobs
+    }
+
     /// Reads every blob once and hands it to the visitor as [`Place::Object`].
     ///
     /// # Errors
     /// Threads that cannot be started.
     pub fn visit(&self, limits: &Limits, tally: &Tally, visit: &Visitor<'_>) -> Result<()> {
+        self.walk(None, limits, tally, visit)
+    }
+
+    /// Reads every blob once, and hands those to the visitor in which something may be found. In what is a delta of a
+    /// blob without suspicion only the new bytes and their surroundings are looked at, so most blobs are never made.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn visit_suspects(
+        &self,
+        suspicion: &Suspicion<'_>,
+        limits: &Limits,
+        tally: &Tally,
+        visit: &Visitor<'_>,
+    ) -> Result<()> {
+        self.walk(Some(suspicion), limits, tally, visit)
+    }
+
+    fn walk(
+        &self,
+        suspicion: Option<&Suspicion<'_>>,
+        limits: &Limits,
+        tally: &Tally,
+        visit: &Visitor<'_>,
+    ) -> Result<()> {
         tally.begin("scanning history", self.blobs.len());
+        let left = pool(limits.jobs)?.install(|| {
+            let hand = || offering::Offering {
+                repository: self.objects.repository(),
+                suspicion,
+                tally,
+                visit,
+            };
+            unpack::unpack(&self.objects.packs, &self.blobs, limits.largest, &hand)
+        });
+        self.visit_one_by_one(&left, limits, tally, visit)
+    }
+
+    /// Reads these blobs through `git2`, each for itself: slower, and the judge of [`History::visit`] in tests.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn visit_one_by_one(
+        &self,
+        blobs: &[Oid],
+        limits: &Limits,
+        tally: &Tally,
+        visit: &Visitor<'_>,
+    ) -> Result<()> {
         pool(limits.jobs)?.install(|| {
-            self.blobs.par_chunks(128).for_each_init(
-                || open(&self.folder),
+            blobs.par_chunks(128).for_each_init(
+                || self.objects.repository(),
                 |repository, chunk| {
                     let odb = repository.as_ref().and_then(|repository| repository.odb().ok());
                     for &id in chunk {
@@ -118,12 +189,11 @@ impl History {
     /// A blob that only a tag names has none.
     ///
     /// # Errors
-    /// A repository that cannot be opened again.
+    /// None today; what cannot be read is reported when it is listed.
     pub fn introductions(&self, blobs: &[Oid], tally: &Tally) -> Result<Vec<Introduction>> {
-        let repository = Repository::open(&self.folder)?;
         tally.begin("finding commits", self.commits.len());
         Ok(graph::introductions(
-            &repository,
+            &mut self.objects.reader(),
             &self.commits,
             &self.loose_trees,
             blobs,
@@ -141,33 +211,25 @@ struct Tips {
 }
 
 impl Tips {
-    fn add(&mut self, repository: &Repository, name: &str, tally: &Tally) {
+    fn add(&mut self, repository: &Repository, reader: &mut Reader<'_>, name: &str, tally: &Tally) {
         let found = repository
             .find_reference(name)
-            .and_then(|reference| reference.resolve())
-            .and_then(|reference| reference.peel(ObjectType::Any));
-        let object = match found {
-            Ok(object) => object,
+            .and_then(|reference| reference.resolve());
+        let named = match found.map(|reference| reference.target()) {
+            Ok(Some(id)) => graph::peel(reader, id),
+            Ok(None) => Err(Unread::Lost("it names nothing".to_owned())),
             // A branch that has no commit yet is no gap.
             Err(error) if name == "HEAD" && error.code() == git2::ErrorCode::NotFound => return,
-            Err(error) => return tally.skip(format!("ref {name}"), format!("broken: {}", error.message())),
+            Err(error) => Err(Unread::Lost(error.message().to_owned())),
         };
-        let peeled = match object.kind() {
-            Some(ObjectType::Tag) => object.peel(ObjectType::Any),
-            _ => Ok(object),
-        };
-        match peeled.map(|object| (object.kind(), object.id())) {
-            Ok((Some(ObjectType::Commit), id)) => self.commits.push(id),
-            Ok((Some(ObjectType::Tree), id)) => self.trees.push(id),
-            Ok((Some(ObjectType::Blob), id)) => self.blobs.push(id),
+        match named {
+            Ok((ObjectType::Commit, id)) => self.commits.push(id),
+            Ok((ObjectType::Tree, id)) => self.trees.push(id),
+            Ok((ObjectType::Blob, id)) => self.blobs.push(id),
             Ok(_) => {}
-            Err(error) => tally.skip(format!("ref {name}"), format!("broken: {}", error.message())),
+            Err(unread) => tally.skip(format!("ref {name}"), format!("broken: {}", unread.why())),
         }
     }
-}
-
-fn open(folder: &Path) -> Option<Repository> {
-    Repository::open(folder).ok()
 }
 
 fn pool(jobs: usize) -> Result<rayon::ThreadPool> {

@@ -75,6 +75,9 @@ impl Index {
 
     /// Where the object of this place begins in the pack.
     pub(super) fn offset(&self, place: usize) -> Option<u64> {
+        if place >= self.count {
+            return None;
+        }
         let small = TABLES + self.count * (ID + 4);
         let offset = word(&self.bytes, small + place * 4)?;
         if offset & 0x8000_0000 == 0 {

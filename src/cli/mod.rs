@@ -31,6 +31,7 @@ pub use exit::Exit;
 
 use crate::call::Caller;
 use crate::config::Config;
+use crate::notify::Notifier;
 use crate::rule::RuleSet;
 
 /// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
@@ -156,19 +157,21 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
             let config = &context.config;
             let (store, key) = config.token_store(args.store.as_ref())?;
             let operator = config.operator()?;
-            wait(serve::run(
-                args,
-                &config.serve.listen,
-                &store,
-                &key,
-                operator.as_ref(),
-                out,
-            ))?;
+            let serving = serve::Serving {
+                listen: &config.serve.listen,
+                store: &store,
+                key: &key,
+                settings: &config.token_settings()?,
+                operator: operator.as_ref(),
+                notifier: Notifier::new(&config.notify_settings()?)?,
+            };
+            wait(serve::run(args, serving, out))?;
             Ok(Exit::Clean)
         }
         Command::Token(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
-            wait(token::run(*args, &store, &key, out))?;
+            let settings = context.config.token_settings()?;
+            wait(token::run(*args, &store, &key, &settings, out))?;
             Ok(Exit::Clean)
         }
         Command::Config(_) => generate::config(out),

@@ -6,38 +6,60 @@ use std::net::SocketAddr;
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::notify::Notifier;
 use crate::secret::Secret;
 use crate::server;
-use crate::token_service::{ServerKey, TokenService};
+use crate::token_service::{ServerKey, Settings, TokenService};
 
 /// Serve the embedded token service over HTTP
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example: unleak serve --listen 127.0.0.1:8700 --store sqlite:///var/lib/unleak/tokens.db
+#[command(after_help = "Examples:
+  unleak serve --listen 127.0.0.1:8700 --store sqlite:///var/lib/unleak/tokens.db
+  unleak serve --store postgres://unleak@db.example.com/unleak    # the password comes from ~/.pgpass or PGPASSWORD
+  curl -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8700/api/v1/check?scope=events:write&organisation=acme'
 
-It speaks plain HTTP: beyond this machine, put a proxy with TLS before it."
-)]
+[serve] of the configuration sets presets, limits and the schedule of the review; `unleak config` explains each key. \
+/openapi.json describes the API. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one [default: serve.listen, 127.0.0.1:8700]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Where tokens are kept, as sqlite:///var/lib/unleak/tokens.db
+    /// Where tokens are kept, as sqlite:///var/lib/unleak/tokens.db or postgres://user@host/unleak
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
 }
 
-/// Runs `unleak serve`. `listen` and `store` are used where the arguments name none; `key` is the server key; whoever
-/// bears the `operator` key may see and stop every token.
-pub async fn run(
-    args: ServeArgs,
-    listen: &str,
-    store: &str,
-    key: &[u8],
-    operator: Option<&Secret>,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+/// What the configuration says about serving.
+pub struct Serving<'a> {
+    /// Address and port, where the arguments name none.
+    pub listen: &'a str,
+    /// URL of the token store, where the arguments name none.
+    pub store: &'a str,
+    /// The current server key.
+    pub key: &'a [u8],
+    /// The settings of the token service.
+    pub settings: &'a Settings,
+    /// Whoever bears it may see and stop every token.
+    pub operator: Option<&'a Secret>,
+    /// Writes to owners of tokens.
+    pub notifier: Notifier,
+}
+
+/// Runs `unleak serve`.
+pub async fn run(args: ServeArgs, serving: Serving<'_>, out: &mut dyn Write) -> anyhow::Result<()> {
+    let Serving {
+        listen,
+        store,
+        key,
+        settings,
+        operator,
+        notifier,
+    } = serving;
     let url = args.store.as_deref().unwrap_or(store);
-    let mut tokens = TokenService::open(url, ServerKey::new(key)?).await?;
+    let keys = settings.keys(ServerKey::new(key)?)?;
+    let mut tokens = TokenService::open(url, keys)
+        .await?
+        .with_presets(settings.presets()?);
     if let Some(operator) = operator {
         tokens = tokens.with_operator(operator)?;
     }
@@ -56,7 +78,18 @@ pub async fn run(
     }
     writeln!(out, "listening on http://{address}")?;
     out.flush()?;
-    let served = server::serve(listener, server::router(tokens.clone()), asked_to_stop()).await;
+    let letters = tokio::spawn(server::letters::keep_writing(
+        tokens.clone(),
+        notifier,
+        settings.review.clone(),
+    ));
+    let served = server::serve(
+        listener,
+        server::router_with(tokens.clone(), &settings.limits),
+        asked_to_stop(),
+    )
+    .await;
+    letters.abort();
     tokens.close().await;
     served
 }

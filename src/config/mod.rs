@@ -23,6 +23,8 @@ use crate::notify;
 use crate::owner::OwnerSettings;
 use crate::policy::Policy;
 use crate::secret::{FingerprintKey, Secret};
+use crate::token_service::preset::Preset;
+use crate::token_service::{Limits, ReviewSettings, Settings};
 
 /// The reference: every key with its default and what it does. `unleak config` prints it.
 pub const REFERENCE: &str = include_str!("default.toml");
@@ -45,7 +47,7 @@ pub struct Config {
     pub notify: notify::Settings,
     /// What may be done.
     pub policy: Policy,
-    /// The embedded token service.
+    /// The server and its token service.
     pub serve: ServeSection,
     #[serde(skip)]
     environment: Environment,
@@ -107,24 +109,36 @@ pub struct ServiceSection {
 pub struct ServeSection {
     /// Address to listen on.
     pub listen: String,
-    /// `sqlite:///path/to/file` of the token service.
+    /// URL of the token service's store: `sqlite:///path/to/file` or `postgres://user@host/database`.
     pub store: Option<String>,
     /// File with the key under which tokens are kept; made on first use.
     pub key_file: Option<PathBuf>,
+    /// Files with further keys: older ones whose tokens were not all seen yet, or the next one.
+    pub further_key_files: Vec<PathBuf>,
     /// Environment variable with a key whose bearer may see and stop every token.
     pub operator_key_env: Option<String>,
     /// File with that key.
     pub operator_key_file: Option<PathBuf>,
+    /// Presets by name, beside the built-in ones.
+    pub presets: BTreeMap<String, Preset>,
+    /// How often a caller may ask.
+    pub limits: Limits,
+    /// The review of tokens, and its mails.
+    pub review: ReviewSettings,
 }
 
 impl Default for ServeSection {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:7890".to_owned(),
+            listen: "127.0.0.1:8700".to_owned(),
             store: None,
             key_file: None,
+            further_key_files: Vec::new(),
             operator_key_env: None,
             operator_key_file: None,
+            presets: BTreeMap::new(),
+            limits: Limits::default(),
+            review: ReviewSettings::default(),
         }
     }
 }
@@ -198,6 +212,24 @@ impl Config {
     pub fn token_store(&self, given: Option<&String>) -> Result<(String, Vec<u8>)> {
         let url = self.url(given.or(self.serve.store.as_ref()), "tokens.sqlite")?;
         Ok((url, self.key(self.serve.key_file.as_ref(), "tokens.key")?))
+    }
+
+    /// The settings of the token service, checked as far as can be without its store.
+    ///
+    /// # Errors
+    /// A value that makes no sense; the message names its key.
+    pub fn token_settings(&self) -> Result<Settings> {
+        let serve = &self.serve;
+        let settings = Settings {
+            further_key_files: serve.further_key_files.clone(),
+            presets: serve.presets.clone(),
+            limits: serve.limits.clone(),
+            review: serve.review.clone(),
+        };
+        settings
+            .check()
+            .context("[serve] of the configuration cannot be used")?;
+        Ok(settings)
     }
 
     /// The key whose bearer may see and stop every token of the embedded service, if one is configured.

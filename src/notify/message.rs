@@ -27,6 +27,8 @@ pub enum Kind {
     Revoked,
     /// The token is kept away from an organisation, and alive.
     Contained,
+    /// No leak: tokens of the embedded token service that their owner should look at.
+    Tokens,
 }
 
 impl Kind {
@@ -42,12 +44,13 @@ impl Kind {
         }
     }
 
-    /// The event's name: `leak.found`, `leak.revoked`, `leak.contained`.
+    /// The event's name: `leak.found`, `leak.revoked`, `leak.contained`, `tokens.review`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Found => "leak.found",
             Self::Revoked => "leak.revoked",
             Self::Contained => "leak.contained",
+            Self::Tokens => "tokens.review",
         }
     }
 
@@ -56,6 +59,8 @@ impl Kind {
             Self::Found => include_str!("templates/found.txt"),
             Self::Revoked => include_str!("templates/revoked.txt"),
             Self::Contained => include_str!("templates/contained.txt"),
+            // whoever writes such a message brings its words
+            Self::Tokens => "",
         }
     }
 }

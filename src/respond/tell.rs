@@ -90,7 +90,7 @@ impl Case<'_> {
 /// each is sent once.
 fn slot(kind: Kind, channel: Channel) -> String {
     match kind {
-        Kind::Found => channel.name().to_owned(),
+        Kind::Found | Kind::Tokens => channel.name().to_owned(),
         Kind::Revoked => format!("{}, revoked", channel.name()),
         Kind::Contained => format!("{}, contained", channel.name()),
     }

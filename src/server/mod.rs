@@ -1,11 +1,14 @@
 //! The door over HTTP. It contains no rule of the domain, and it never logs a header, a query or a body.
 
+pub mod letters;
+
 use std::future::IntoFuture as _;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -15,8 +18,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::token_service::TokenService;
-use crate::token_service::api;
+use crate::token_service::api::{self, problem};
+use crate::token_service::{Limits, TokenService};
 
 /// Largest body that is read, in bytes.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -27,6 +30,11 @@ const LONGEST_FAREWELL: Duration = Duration::from_secs(10);
 
 /// All routes of the server, with limits and logging around them.
 pub fn router(tokens: TokenService) -> Router {
+    router_with(tokens, &Limits::default())
+}
+
+/// The same, with the operator's limits on how often a caller may ask.
+pub fn router_with(tokens: TokenService, limits: &Limits) -> Router {
     Router::new()
         .route("/readyz", get(ready))
         .with_state(tokens.clone())
@@ -34,26 +42,33 @@ pub fn router(tokens: TokenService) -> Router {
             "/healthz",
             get(|| async { Json(serde_json::json!({ "status": "ok" })) }),
         )
-        .merge(api::router(tokens))
+        .merge(api::router(tokens, limits))
         .fallback(|| async {
-            failure(
+            problem(
                 StatusCode::NOT_FOUND,
-                "not_found",
+                "not-found",
+                "Not found",
                 "there is nothing at this address",
             )
         })
         .method_not_allowed_fallback(|| async {
             let told = "this address does not take this method";
-            failure(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", told)
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method-not-allowed",
+                "Not allowed here",
+                told,
+            )
         })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(in_time))
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // the panic's text may hold what the request held, so it is left out
             tracing::error!("a request made the server panic");
-            failure(
+            problem(
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
+                "server-error",
+                "The server failed",
                 "the request could not be answered",
             )
         }))
@@ -78,9 +93,10 @@ fn span(request: &Request) -> tracing::Span {
 async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(LONGEST_REQUEST, next.run(request)).await {
         Ok(response) => response,
-        Err(_) => failure(
+        Err(_) => problem(
             StatusCode::REQUEST_TIMEOUT,
             "timeout",
+            "Too slow",
             "the request took too long; send it again",
         ),
     }
@@ -92,14 +108,14 @@ async fn ready(State(tokens): State<TokenService>) -> Response {
         Err(error) => {
             tracing::error!(%error, "not ready");
             let told = "the token store does not answer";
-            failure(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", told)
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "temporarily-unavailable",
+                "Not available",
+                told,
+            )
         }
     }
-}
-
-fn failure(status: StatusCode, error: &str, told: &str) -> Response {
-    let body = serde_json::json!({ "error": error, "error_description": told }).to_string();
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Serves until `shutdown` ends, then lets open requests finish, for ten seconds at most.
@@ -109,7 +125,9 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+    // callers without a token are told apart by their addresses
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
         // an error is the sender gone, which is a reason to stop as well
         let _told = stopping.await;
     });

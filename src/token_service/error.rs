@@ -26,6 +26,9 @@ pub enum Error {
     /// The request makes no sense as it stands; the text says what to change.
     #[error("{0}")]
     Invalid(String),
+    /// What is asked for is there already, or was asked for otherwise.
+    #[error("{0}")]
+    Conflict(String),
     /// The presented token is not accepted.
     #[error("{0}")]
     Denied(#[from] Denied),
@@ -34,13 +37,16 @@ pub enum Error {
     Forbidden(String),
     /// The caller's token lacks this scope.
     #[error("this token lacks the scope {0}")]
-    MissingScope(&'static str),
+    MissingScope(String),
     /// There is none, or it is none of the caller's business: the two are never told apart.
     #[error("there is no such {0}")]
     NotFound(&'static str),
     /// The database did not answer; nothing is known about any token.
     #[error("the token store failed: {0}")]
     Store(#[from] sqlx::Error),
+    /// Tokens are hashed under a key that came after this server started; what it cannot find may be there.
+    #[error("this server was started without the newest server key; start it again with it")]
+    OldKey,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     Random(#[from] getrandom::Error),
@@ -53,10 +59,12 @@ impl Error {
     }
 
     /// Turns "this row is already there" into a sentence; any other failure stays what it is.
-    pub(crate) fn taken(error: sqlx::Error, text: impl FnOnce() -> String) -> Self {
-        match error.as_database_error() {
-            Some(database) if database.is_unique_violation() => Self::Invalid(text()),
-            _ => Self::Store(error),
+    pub(crate) fn taken(self, text: impl FnOnce() -> String) -> Self {
+        match &self {
+            Self::Store(sqlx::Error::Database(database)) if database.is_unique_violation() => {
+                Self::Conflict(text())
+            }
+            _ => self,
         }
     }
 }

@@ -7,10 +7,12 @@ use sqlx::FromRow;
 use crate::token_service::error::{Denied, Error};
 use crate::token_service::format::TokenKind;
 use crate::token_service::policy::OrganisationPolicy;
+pub use crate::token_service::scopes::{Access, Scopes};
 
 /// A moment in whole seconds since 1970 UTC; written as RFC 3339.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type, utoipa::ToSchema)]
 #[sqlx(transparent)]
+#[schema(value_type = String, format = DateTime)]
 pub struct Time(i64);
 
 /// Seconds of a day.
@@ -60,7 +62,17 @@ impl serde::Serialize for Time {
 
 /// What a member may do in an organisation; a later one includes the earlier ones.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, sqlx::Type, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    sqlx::Type,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
 )]
 #[sqlx(type_name = "text", rename_all = "lowercase")]
 #[serde(rename_all = "lowercase")]
@@ -95,83 +107,6 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// Scopes, sorted, each once; written with spaces between them as in RFC 6749.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Scopes(Vec<String>);
-
-impl Scopes {
-    /// Takes names of lower-case letters, digits and `: . _ - *`; at most 64 scopes of at most 64 characters.
-    pub fn new<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Result<Self, Error> {
-        let mut scopes: Vec<String> = Vec::new();
-        for name in names {
-            let name = name.as_ref();
-            let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b":._-*".contains(&b);
-            if name.is_empty() || name.len() > 64 || !name.bytes().all(fits) {
-                return Err(Error::invalid(format!(
-                    "{name:?} is no scope; one is written as members:read, in lower-case letters, digits and : . _ - *"
-                )));
-            }
-            scopes.push(name.to_owned());
-        }
-        scopes.sort();
-        scopes.dedup();
-        if scopes.len() > 64 {
-            return Err(Error::invalid("a token has at most 64 scopes"));
-        }
-        Ok(Self(scopes))
-    }
-
-    /// Whether this very scope is among them.
-    pub fn contains(&self, name: &str) -> bool {
-        self.0.iter().any(|scope| scope == name)
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Each of them.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-impl fmt::Display for Scopes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(" "))
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Scopes {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(Vec::<String>::deserialize(deserializer)?).map_err(serde::de::Error::custom)
-    }
-}
-
-impl<DB: sqlx::Database> sqlx::Type<DB> for Scopes
-where
-    str: sqlx::Type<DB>,
-{
-    fn type_info() -> DB::TypeInfo {
-        <str as sqlx::Type<DB>>::type_info()
-    }
-
-    fn compatible(ty: &DB::TypeInfo) -> bool {
-        <str as sqlx::Type<DB>>::compatible(ty)
-    }
-}
-
-impl<'r, DB: sqlx::Database> sqlx::Decode<'r, DB> for Scopes
-where
-    &'r str: sqlx::Decode<'r, DB>,
-{
-    fn decode(value: DB::ValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
-        let text = <&str as sqlx::Decode<DB>>::decode(value)?;
-        Ok(Self::new(text.split_ascii_whitespace())?)
-    }
-}
-
 /// An organisation with its policy.
 #[derive(Clone, Debug, FromRow)]
 pub struct Organisation {
@@ -181,6 +116,8 @@ pub struct Organisation {
     pub slug: String,
     /// Its name for people.
     pub name: String,
+    /// When it was deleted: since then no token reaches it. It is kept all the same.
+    pub ended_at: Option<Time>,
     /// Which tokens it lets in.
     #[sqlx(flatten)]
     pub policy: OrganisationPolicy,
@@ -202,7 +139,7 @@ pub struct User {
 }
 
 /// A person with the role in one organisation.
-#[derive(Clone, Debug, FromRow, serde::Serialize)]
+#[derive(Clone, Debug, FromRow, serde::Serialize, utoipa::ToSchema)]
 pub struct Member {
     /// Short unique name.
     pub login: String,
@@ -247,18 +184,28 @@ pub struct Token {
     pub email: Option<String>,
     /// The person's name, of a user token.
     pub user_name: Option<String>,
-    /// Whether the person is active, of a user token.
+    /// Whether the person or service identity behind it is active, where there is one.
     pub active: Option<bool>,
+    /// The service identity's slug, of a project or organisation token that was made for one.
+    pub identity: Option<String>,
+    /// The project's key, of a project token.
+    pub project_id: Option<String>,
     /// The project's slug, of a project token.
     pub project: Option<String>,
     /// The organisation's key, of a project or organisation token.
     pub organisation_id: Option<String>,
+    /// The organisation's slug, of a project or organisation token.
+    pub organisation: Option<String>,
+    /// When that organisation was deleted.
+    pub organisation_ended_at: Option<Time>,
     /// What it is for.
     pub description: String,
     /// Why it must reach the whole organisation, of an organisation token.
     pub reason: Option<String>,
     /// What it may do.
     pub scopes: Scopes,
+    /// The preset that it was made by.
+    pub preset: Option<String>,
     /// When it was made.
     pub created_at: Time,
     /// By whom.
@@ -280,7 +227,7 @@ impl Token {
     pub fn ended(&self, now: Time) -> Option<Denied> {
         if self.revoked_at.is_some() {
             Some(Denied::Revoked)
-        } else if self.active == Some(false) {
+        } else if self.active == Some(false) || self.organisation_ended_at.is_some() {
             Some(Denied::OwnerDisabled)
         } else if self.expires_at.is_some_and(|end| end <= now) {
             Some(Denied::Expired)
@@ -294,12 +241,16 @@ impl Token {
         format!("{}…{}", self.kind.prefix(), self.last_four)
     }
 
-    /// Who holds it, for people: a login, a project, or the word for the whole organisation.
+    /// Who holds it, for people and for the audit log: a login, a service identity, a project, or the organisation.
     pub fn holder(&self) -> String {
-        match (&self.login, &self.project) {
-            (Some(login), _) => format!("user {login}"),
-            (None, Some(project)) => format!("project {project}"),
-            (None, None) => "the organisation".to_owned(),
+        if let Some(login) = &self.login {
+            return format!("user {login}");
+        }
+        let organisation = self.organisation.as_deref().unwrap_or("the organisation");
+        match (&self.identity, &self.project) {
+            (Some(identity), _) => format!("service {identity} of {organisation}"),
+            (None, Some(project)) => format!("project {project} of {organisation}"),
+            (None, None) => format!("organisation {organisation}"),
         }
     }
 }

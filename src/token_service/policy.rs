@@ -8,16 +8,28 @@ use crate::token_service::model::{Scopes, Time, Token};
 /// What an organisation asks of the tokens that reach it. The default lets every token in.
 ///
 /// As JSON every field must be written, so that a field left out never loosens anything.
-#[derive(Clone, Debug, Default, PartialEq, Eq, sqlx::FromRow, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    sqlx::FromRow,
+    serde::Serialize,
+    serde::Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct OrganisationPolicy {
     /// No token of a person gets in, only those of the organisation and its projects.
     pub refuse_user_tokens: bool,
     /// A token with any other scope is refused; `null` allows all.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true)]
     pub allowed_scopes: Option<Scopes>,
     /// Longest time between creation and expiry, in days; `null` sets no limit.
     #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true, minimum = 1, maximum = 36500)]
     pub max_lifetime_days: Option<i64>,
     /// A token without expiry is refused.
     pub expiry_required: bool,

@@ -1,118 +1,83 @@
-//! The database of the token service and the key under which tokens are hashed.
-//!
-//! SQL of the other files of this module goes through [`TokenService::write`] for changes: one transaction that holds
-//! the write lock from its beginning, so that two changes at once queue up instead of failing.
+//! The token service over its database: opening it with the right keys, and closing it.
 
-use std::path::Path;
-use std::str::FromStr as _;
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
-use sqlx::{Sqlite, Transaction};
+use sqlx::FromRow;
 use subtle::ConstantTimeEq;
-use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::secret::mac_sha256;
-use crate::token_service::error::Result;
+use crate::token_service::audit::{Actor, Change};
+use crate::token_service::database::{Open, Pool, shown, sql};
+use crate::token_service::error::{Error, Result};
+use crate::token_service::keys::{KeyRing, SHORTEST_KEY};
 use crate::token_service::model::Time;
-
-/// Shortest server key and shortest operator key, in bytes.
-const SHORTEST_KEY: usize = 32;
-
-/// The key under which tokens are hashed. Whoever has the database alone can try no token against it.
-#[derive(Clone)]
-pub struct ServerKey(Zeroizing<Vec<u8>>);
-
-impl ServerKey {
-    /// Takes key bytes; there must be at least 32 of them.
-    pub fn new(bytes: &[u8]) -> anyhow::Result<Self> {
-        if bytes.len() < SHORTEST_KEY {
-            bail!(
-                "the server key of the token service has {} bytes and needs {SHORTEST_KEY} random ones",
-                bytes.len()
-            );
-        }
-        Ok(Self(Zeroizing::new(bytes.to_vec())))
-    }
-
-    /// Reads the key file; where there is none, writes one with 32 random bytes that only its owner may read.
-    pub fn read_or_create(path: &Path) -> anyhow::Result<Self> {
-        let shown = path.display();
-        if !path.exists() {
-            let mut bytes = Zeroizing::new([0_u8; SHORTEST_KEY]);
-            getrandom::fill(&mut *bytes).context("the operating system gave no random bytes")?;
-            let written = new_private_file(path).and_then(|mut file| {
-                std::io::Write::write_all(&mut file, &*bytes)?;
-                file.sync_all()
-            });
-            written.with_context(|| format!("cannot write the key file {shown}"))?;
-        }
-        let bytes = std::fs::read(path).map(Zeroizing::new);
-        let bytes = bytes.with_context(|| format!("cannot read the key file {shown}"))?;
-        Self::new(&bytes).with_context(|| format!("the key file {shown} is of no use"))
-    }
-
-    /// HMAC-SHA256 of a token; what is kept of it.
-    pub(super) fn hash(&self, token: &Secret) -> [u8; 32] {
-        mac_sha256(&self.0, &[b"unleak token v1\0", token.expose()])
-    }
-
-    /// HMAC-SHA256 over an audit line and the one before it.
-    pub(super) fn chain(&self, parts: &[&[u8]]) -> [u8; 32] {
-        let label: &[u8] = b"unleak token audit v1\0";
-        let parts: Vec<&[u8]> = std::iter::once(label).chain(parts.iter().copied()).collect();
-        mac_sha256(&self.0, &parts)
-    }
-
-    /// A name for the key that gives nothing of it away.
-    fn id(&self) -> String {
-        let mac = mac_sha256(&self.0, &[b"unleak token key id v1\0"]);
-        mac[..8].iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl std::fmt::Debug for ServerKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ServerKey([redacted])")
-    }
-}
+use crate::token_service::preset::Presets;
+use crate::token_service::seldom::Seldom;
+use crate::token_service::uses::Uses;
 
 /// The embedded token service over its database; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TokenService {
-    pub(super) pool: SqlitePool,
-    pub(super) key: ServerKey,
-    pub(super) key_id: String,
+    pub(super) pool: Pool,
+    pub(super) keys: Arc<KeyRing>,
+    /// Whether the current key is the newest one there is: only then are older hashes renewed.
+    pub(super) newest: bool,
+    pub(super) presets: Arc<Presets>,
+    pub(super) uses: Arc<Uses>,
+    /// Refusals that were written down lately.
+    pub(super) told: Arc<Seldom>,
     operator: Option<[u8; 32]>,
 }
 
+/// A key of the database, by name.
+#[derive(Clone, Debug, FromRow, serde::Serialize)]
+pub struct KnownKey {
+    /// The key's name, which gives nothing of it away.
+    pub id: String,
+    /// Counts the keys from 1 in the order in which they came.
+    pub number: i64,
+    /// When it came.
+    pub created_at: Time,
+    /// When it was given up.
+    pub retired_at: Option<Time>,
+    /// Living tokens that are still hashed under it.
+    pub living_tokens: i64,
+}
+
+const KNOWN_KEYS: &str = "SELECT k.id, k.number, k.created_at, k.retired_at, \
+     (SELECT COUNT(*) FROM tokens t WHERE t.key_id = k.id AND t.revoked_at IS NULL) AS living_tokens \
+     FROM token_keys k ORDER BY k.number";
+
 impl TokenService {
-    /// Opens the database (`sqlite://PATH`), makes it where there is none, and brings its tables up to date.
+    /// Opens the database (`sqlite://PATH` or `postgres://…`), makes its tables where there are none, and brings them
+    /// up to date. A current key that is new to it becomes the key for new tokens, if an older one is given with it.
     ///
-    /// Fails if the tokens in it were hashed under another key, because every one of them would look unknown.
-    pub async fn open(url: &str, key: ServerKey) -> anyhow::Result<Self> {
-        let pool = connect(url).await?;
-        let mut migrator = sqlx::migrate!("src/token_service/migrations");
-        // the leaks of `store` may live in the same file and count their own migrations
-        migrator.dangerous_set_table_name("token_service_migrations");
-        migrator
-            .run(&pool)
-            .await
-            .with_context(|| format!("cannot bring the tables of {url} up to date"))?;
-        let service = Self {
+    /// Fails if living tokens in it were hashed under a key that is not given, because they would look unknown.
+    pub async fn open(url: &str, keys: impl Into<KeyRing>) -> anyhow::Result<Self> {
+        Self::open_without(url, keys, None).await
+    }
+
+    /// The same, where the key of this name is lost and shall be given up.
+    pub async fn open_without(
+        url: &str,
+        keys: impl Into<KeyRing>,
+        lost: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let pool = Pool::open(url).await?;
+        let mut service = Self {
+            uses: Uses::watched(&pool),
             pool,
-            key_id: key.id(),
-            key,
+            keys: Arc::new(keys.into()),
+            newest: true,
+            presets: Arc::default(),
+            told: Arc::default(),
             operator: None,
         };
-        service
-            .know_key()
+        service.newest = service
+            .know_keys(lost)
             .await
-            .with_context(|| format!("cannot use the token store {url}"))?;
+            .with_context(|| format!("cannot use the token store {}", shown(url)))?;
         Ok(service)
     }
 
@@ -121,94 +86,145 @@ impl TokenService {
         if operator.len() < SHORTEST_KEY {
             bail!("the operator key must have at least {SHORTEST_KEY} characters");
         }
-        self.operator = Some(self.key.hash(operator));
+        self.operator = Some(self.keys.current().1.hash(operator));
         Ok(self)
+    }
+
+    /// Makes tokens by these presets, beside the built-in ones.
+    #[must_use]
+    pub fn with_presets(mut self, presets: Presets) -> Self {
+        self.presets = Arc::new(presets);
+        self
+    }
+
+    /// The presets that tokens can be made by.
+    pub fn presets(&self) -> &Presets {
+        &self.presets
     }
 
     /// Whether this is the operator key, in constant time.
     pub(super) fn is_operator(&self, presented: &Secret) -> bool {
         self.operator
-            .is_some_and(|operator| bool::from(operator.ct_eq(&self.key.hash(presented))))
+            .is_some_and(|operator| bool::from(operator.ct_eq(&self.keys.current().1.hash(presented))))
     }
 
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<()> {
-        sqlx::query("SELECT 1 FROM token_keys")
-            .execute(&self.pool)
+        let _known: Option<(i64,)> = sql("SELECT MAX(number) FROM token_keys")
+            .optional(&self.pool)
             .await?;
         Ok(())
     }
 
-    /// Closes the database after the questions under way; every later one fails.
+    /// Writes down the uses that are still in memory and closes the database after the questions under way; every
+    /// later one fails.
     pub async fn close(&self) {
+        if let Err(error) = self.uses.write_all(&self.pool).await {
+            tracing::warn!(%error, "the last uses of tokens could not be written");
+        }
         self.pool.close().await;
     }
 
     /// Begins a change.
-    pub(super) async fn write(&self) -> Result<Transaction<'static, Sqlite>> {
-        Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    pub(super) async fn write(&self) -> Result<Open> {
+        self.pool.begin().await
     }
 
-    async fn know_key(&self) -> anyhow::Result<()> {
+    /// The keys that this database has known, oldest first.
+    pub async fn known_keys(&self) -> Result<Vec<KnownKey>> {
+        sql(KNOWN_KEYS).all(&self.pool).await
+    }
+
+    /// Gives a key up: living tokens that wait under it are revoked, because without it they would look unknown.
+    pub async fn retire_key(&self, id: &str, by: &Actor) -> Result<u64> {
+        if self.keys.current().0 == id {
+            return Err(Error::invalid(
+                "this is the current key; start with a new one first, and this one in serve.further_key_files",
+            ));
+        }
         let mut change = self.write().await?;
-        let known: Vec<(String,)> = sqlx::query_as("SELECT id FROM token_keys")
-            .fetch_all(&mut *change)
+        let now = Time::now();
+        let retired = sql("UPDATE token_keys SET retired_at = $1 WHERE id = $2 AND retired_at IS NULL")
+            .bind(now)
+            .bind(id)
+            .run(&mut change)
             .await?;
-        if known.is_empty() {
-            sqlx::query("INSERT INTO token_keys (id, created_at) VALUES ($1, $2)")
-                .bind(&self.key_id)
-                .bind(Time::now())
-                .execute(&mut *change)
-                .await?;
-        } else if !known.iter().any(|(id,)| *id == self.key_id) {
+        if retired == 0 {
+            return Err(Error::NotFound("key"));
+        }
+        let revoked = sql("UPDATE tokens SET revoked_at = $1, revoked_by = $2, \
+             revoked_cause = 'its server key was retired' WHERE key_id = $3 AND revoked_at IS NULL")
+        .bind(now)
+        .bind(by.as_str())
+        .bind(id)
+        .run(&mut change)
+        .await?;
+        let detail = format!("living tokens revoked with it: {revoked}");
+        self.note(
+            &mut change,
+            Change::plain(by, "key.retire", id, None).with(&detail),
+        )
+        .await?;
+        change.commit().await?;
+        Ok(revoked)
+    }
+
+    /// Whether a key came that this server was not given; then a token it cannot find may be a good one.
+    pub(super) async fn is_behind(&self) -> Result<bool> {
+        let newest: Option<(String,)> = sql("SELECT id FROM token_keys ORDER BY number DESC LIMIT 1")
+            .optional(&self.pool)
+            .await?;
+        Ok(newest.is_some_and(|(id,)| self.keys.named(&id).is_none()))
+    }
+
+    /// Checks the keys against those of the database, and says whether the current one is its newest.
+    async fn know_keys(&self, lost: Option<&str>) -> anyhow::Result<bool> {
+        let (current, _) = self.keys.current();
+        let mut change = self.write().await?;
+        let known: Vec<KnownKey> = sql(KNOWN_KEYS).all(&mut change).await?;
+        let given = |key: &KnownKey| self.keys.named(&key.id).is_some() || lost == Some(&key.id);
+        let newest = known.last();
+        if let Some(missing) = newest.filter(|newest| !given(newest)) {
+            let id = &missing.id;
+            if known.iter().any(given) {
+                bail!(
+                    "a newer server key, {id}, is in use; name its file in serve.key_file, or in \
+                     serve.further_key_files"
+                );
+            }
             bail!(
-                "its tokens were hashed under another server key; give the key that it was made with, \
-                 or another store"
+                "its tokens were hashed under another server key, {id}; name that key's file in serve.key_file (or in \
+                 serve.further_key_files, if you mean to change the key), or name another store. If it is lost, \
+                 `unleak token key retire {id}` revokes its tokens"
             );
         }
-        change.commit().await?;
-        Ok(())
-    }
-}
-
-async fn connect(url: &str) -> anyhow::Result<SqlitePool> {
-    if !url.starts_with("sqlite:") {
-        bail!(
-            "the token store is an SQLite URL, as sqlite:///var/lib/unleak/tokens.db; other databases are not built in"
-        );
-    }
-    let options = SqliteConnectOptions::from_str(url)
-        .with_context(|| format!("{url} is not an SQLite URL, as sqlite:///var/lib/unleak/tokens.db"))?;
-    let in_memory = url.contains(":memory:") || url.contains("mode=memory");
-    let path = options.get_filename().to_owned();
-    if !in_memory && !path.exists() {
-        new_private_file(&path).with_context(|| format!("cannot make the token store {}", path.display()))?;
-    }
-    let options = options
-        .journal_mode(SqliteJournalMode::Wal)
-        // a revocation that was answered must survive a power cut
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5));
-    SqlitePoolOptions::new()
-        .max_connections(if in_memory { 1 } else { 4 })
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_with(options)
-        .await
-        .with_context(|| format!("cannot open the token store {url}"))
-}
-
-/// Makes a file that only its owner may read; somebody else's file of the same name is never taken over.
-fn new_private_file(path: &Path) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        // another process made it first: the caller reads or opens what is there
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            std::fs::OpenOptions::new().append(true).open(path)
+        if let Some(waiting) = known
+            .iter()
+            .find(|key| !given(key) && key.retired_at.is_none() && key.living_tokens > 0)
+        {
+            bail!(
+                "living tokens wait under the server key {id} ({}); name its file in serve.further_key_files until they \
+                 were seen again, or give it up with `unleak token key retire {id}`, which revokes them",
+                waiting.living_tokens,
+                id = waiting.id
+            );
         }
-        made => made,
+        if known.iter().any(|key| key.id == *current) {
+            return Ok(newest.is_some_and(|newest| newest.id == *current));
+        }
+        let number = newest.map_or(1, |newest| newest.number + 1);
+        sql("INSERT INTO token_keys (id, created_at, number) VALUES ($1, $2, $3)")
+            .bind(current)
+            .bind(Time::now())
+            .bind(number)
+            .run(&mut change)
+            .await?;
+        if number > 1 {
+            let by = Actor::local("server start");
+            self.note(&mut change, Change::plain(&by, "key.rotate", current, None))
+                .await?;
+        }
+        change.commit().await?;
+        Ok(true)
     }
 }

@@ -7,7 +7,13 @@ use crate::support::tool::Tool;
 
 #[test]
 fn the_configuration_reference_is_accepted_as_it_is_and_with_every_example_switched_on() {
-    Config::parse(REFERENCE, "reference").unwrap();
+    let reference = Config::parse(REFERENCE, "reference").unwrap();
+    let (said, real) = (reference.serve, Config::default().serve);
+    assert_eq!(
+        format!("{said:?}"),
+        format!("{real:?}"),
+        "its values are the defaults"
+    );
     let switched_on: Vec<&str> = REFERENCE
         .lines()
         .map(|line| match line.strip_prefix("# ") {

@@ -41,12 +41,12 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("notify", &[WORDS, &["rule"]]),
     ("report", &[WORDS, &["rule"]]),
     ("store", &[WORDS, &["rule"]]),
-    // the embedded service: used by server and cli alone, and knows nothing of the scanner but the words
+    // the embedded service: used by the doors alone, and knows nothing of the scanner but the words
     ("token_service", &[WORDS]),
     // the life of one leak
     ("respond", &[WORDS, STAGES]),
     // doors
-    ("config", &[WORDS, STAGES, &["respond"]]),
+    ("config", &[WORDS, STAGES, &["respond", "token_service"]]),
     (
         "server",
         &[WORDS, STAGES, &["respond", "config", "token_service"]],

@@ -2,7 +2,9 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 
-use crate::token_service::model::Role;
+use super::people_args::{IdentityAction, MemberAction, OrganisationAction, ProjectAction, UserAction};
+use crate::token_service::audit::AuditHead;
+use crate::token_service::model::Access;
 
 /// Manage the embedded token service: organisations issue tokens, and their owners can stop each of them
 #[derive(Debug, Args)]
@@ -13,7 +15,7 @@ use crate::token_service::model::Role;
   unleak token create --user ann --scope tokens:read --scope tokens:revoke --description 'incident desk' --expires-in 30d
   unleak token review --organisation acme")]
 pub struct TokenArgs {
-    /// Where tokens are kept, as sqlite:///var/lib/unleak/tokens.db
+    /// Where tokens are kept, as sqlite:///var/lib/unleak/tokens.db or postgres://user@host/unleak
     #[arg(long, global = true, value_name = "URL")]
     pub store: Option<String>,
     /// Who does this, for the audit log
@@ -33,7 +35,11 @@ pub enum Action {
     List(ListArgs),
     /// Revoke a token everywhere, or block it for one organisation
     Revoke(RevokeArgs),
-    /// List tokens that should be smaller or gone
+    /// Let a token in again that was blocked for an organisation
+    Unblock(AskArgs),
+    /// Ask the owner of a user token to stop it; it lives on
+    Ask(AskArgs),
+    /// List tokens that should be smaller or gone, with what would do
     Review(ReviewArgs),
     /// Which tokens an organisation lets in
     #[command(subcommand)]
@@ -50,6 +56,14 @@ pub enum Action {
     /// Projects of an organisation
     #[command(subcommand)]
     Project(ProjectAction),
+    /// Service identities: who acts where no person does
+    #[command(subcommand)]
+    Identity(IdentityAction),
+    /// Server keys, by name
+    #[command(subcommand)]
+    Key(KeyAction),
+    /// List the presets that tokens can be made by
+    Presets,
     /// Print the audit log, oldest line first
     Audit(AuditArgs),
 }
@@ -59,6 +73,7 @@ pub enum Action {
 #[command(group = ArgGroup::new("holder").required(true).args(["user", "project", "organisation"]),
     after_help = "Examples:
   unleak token create --project acme/shop --scope events:write --description 'shop, production' --expires-in 90d
+  unleak token create --project acme/shop --preset sdk --identity web --description 'web shop'
   unleak token create --user ann --scope members:read --description 'laptop' > token.txt")]
 pub struct CreateArgs {
     /// A user token, of this login
@@ -77,8 +92,17 @@ pub struct CreateArgs {
     #[arg(long, value_name = "TEXT")]
     pub description: String,
     /// What it may do; give it once for each scope
-    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    #[arg(long = "scope", value_name = "SCOPE", required_unless_present = "preset")]
     pub scopes: Vec<String>,
+    /// A ready-made set of scopes, with a lifetime; `unleak token presets` lists them
+    #[arg(long, value_name = "NAME", conflicts_with = "scopes")]
+    pub preset: Option<String>,
+    /// The service identity that it is for, of a project or organisation token
+    #[arg(long, value_name = "SLUG", conflicts_with = "user")]
+    pub identity: Option<String>,
+    /// Do not make it if its scopes do anything else: read-only, write-only or mixed
+    #[arg(long, value_name = "ACCESS")]
+    pub access: Option<Access>,
     /// When it ends by itself, as 90d or 12h; without this it never does
     #[arg(long, value_name = "SPAN")]
     pub expires_in: Option<String>,
@@ -113,17 +137,48 @@ pub struct RevokeArgs {
     pub organisation: Option<String>,
 }
 
+/// Arguments of `unleak token unblock` and `unleak token ask`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unleak token ask 3fK9aLqZ71mXc0Rt --organisation acme --cause 'please use a project token'
+  unleak token unblock 3fK9aLqZ71mXc0Rt --organisation acme --cause 'it was a test'")]
+pub struct AskArgs {
+    /// The token's id
+    pub id: String,
+    /// The organisation
+    #[arg(long, value_name = "ORG")]
+    pub organisation: String,
+    /// Why; it is kept with the token
+    #[arg(long, value_name = "TEXT")]
+    pub cause: String,
+}
+
+/// How a list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// One page for people
+    Html,
+}
+
 /// Arguments of `unleak token review`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example: unleak token review --organisation acme --unused-days 30")]
+#[command(after_help = "Examples:
+  unleak token review --organisation acme --unused-days 30
+  unleak token review --format html > review.html")]
 pub struct ReviewArgs {
     /// Only tokens that can reach this organisation
     #[arg(long, value_name = "ORG")]
     pub organisation: Option<String>,
-    /// Days after which an unused token is listed
-    #[arg(long, value_name = "DAYS", default_value_t = crate::token_service::review::UNUSED_DAYS,
-        value_parser = clap::value_parser!(i64).range(0..=36_500))]
-    pub unused_days: i64,
+    /// Days after which an unused token is listed [default: serve.review.unused_days, 90]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(i64).range(0..=36_500))]
+    pub unused_days: Option<i64>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: Format,
 }
 
 /// `unleak token policy`.
@@ -136,6 +191,24 @@ pub enum PolicyAction {
     },
     /// Change the policy; what is not named stays as it is
     Set(PolicySetArgs),
+    /// List the tokens that used the organisation lately and would stop; change nothing
+    Impact(ImpactArgs),
+}
+
+/// Arguments of `unleak token policy impact`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example: unleak token policy impact acme --refuse-user-tokens true --days 30")]
+pub struct ImpactArgs {
+    /// The policy, as `policy set` takes it
+    #[command(flatten)]
+    pub policy: PolicySetArgs,
+    /// How far back use counts
+    #[arg(long, value_name = "DAYS", default_value_t = crate::token_service::IMPACT_DAYS,
+        value_parser = clap::value_parser!(i64).range(1..=36_500))]
+    pub days: i64,
+    /// How it is written: text or json
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub format: Format,
 }
 
 /// Arguments of `unleak token policy set`.
@@ -174,95 +247,35 @@ pub struct PolicySetArgs {
     pub dry_run: bool,
 }
 
-/// `unleak token organisation`.
+/// `unleak token key`.
 #[derive(Debug, Subcommand)]
-pub enum OrganisationAction {
-    /// Make an organisation
-    Create {
-        /// Its name in URLs
-        slug: String,
-        /// Its name for people
-        #[arg(long)]
-        name: String,
-    },
-    /// List organisations
+pub enum KeyAction {
+    /// List the server keys that this store has known, and how many living tokens need each
     List,
-}
-
-/// `unleak token user`.
-#[derive(Debug, Subcommand)]
-pub enum UserAction {
-    /// Make a user
-    Create {
-        /// Short unique name
-        login: String,
-        /// Address for mail
-        #[arg(long)]
-        email: String,
-        /// Name for people
-        #[arg(long)]
-        name: String,
-    },
-    /// Stop all tokens of a user at once
-    Deactivate {
-        /// The user
-        login: String,
-    },
-    /// Let the tokens of a user work again that were not revoked
-    Activate {
-        /// The user
-        login: String,
-    },
-    /// List users
-    List,
-}
-
-/// `unleak token member`.
-#[derive(Debug, Subcommand)]
-pub enum MemberAction {
-    /// Make a user a member, or change the role
-    Add {
-        /// The organisation
-        organisation: String,
-        /// The user
-        login: String,
-        /// owner, admin or member
-        #[arg(long)]
-        role: Role,
-    },
-    /// End a membership; the user's tokens reach the organisation no more
-    Remove {
-        /// The organisation
-        organisation: String,
-        /// The user
-        login: String,
-    },
-    /// List members with their roles
-    List {
-        /// The organisation
-        organisation: String,
-    },
-}
-
-/// `unleak token project`.
-#[derive(Debug, Subcommand)]
-pub enum ProjectAction {
-    /// Make a project
-    Create {
-        /// The organisation
-        organisation: String,
-        /// Its name in URLs
-        slug: String,
-        /// Its name for people
-        #[arg(long)]
-        name: String,
+    /// Give a key up; living tokens that were not seen since it was replaced are revoked
+    Retire {
+        /// The key's name, as `key list` shows it
+        id: String,
     },
 }
 
 /// Arguments of `unleak token audit`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  unleak token audit --verify
+  unleak token audit --verify --head 812:5f0c…    # an end that was printed before and kept elsewhere
+  unleak token audit --jsonl > audit.jsonl")]
 pub struct AuditArgs {
-    /// Print no line; check that none was edited or taken out
+    /// Print no line; check that none was edited, taken out or cut off
     #[arg(long)]
     pub verify: bool,
+    /// An end of the log that an earlier --verify printed: the log must go through it
+    #[arg(long, value_name = "NUMBER:HEX", requires = "verify")]
+    pub head: Option<AuditHead>,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "verify")]
+    pub jsonl: bool,
+    /// Only lines of this organisation
+    #[arg(long, value_name = "ORG", conflicts_with = "verify")]
+    pub organisation: Option<String>,
 }

@@ -3,6 +3,10 @@
 //! A token is printed once, by `create`; no other output may hold one.
 
 mod args;
+mod audit;
+mod people;
+mod people_args;
+mod policy;
 mod show;
 
 use std::io::{Read as _, Write};
@@ -14,19 +18,31 @@ pub use args::TokenArgs;
 use crate::secret::Secret;
 use crate::token_service::audit::Actor;
 use crate::token_service::model::{Scopes, Time};
-use crate::token_service::policy::Applicant;
-use crate::token_service::{Error, Holder, NewToken, ServerKey, TokenService};
-use args::{
-    Action, CreateArgs, ListArgs, MemberAction, OrganisationAction, PolicyAction, PolicySetArgs,
-    ProjectAction, RevokeArgs, UserAction,
+use crate::token_service::review;
+use crate::token_service::{
+    Error, Holder, Making, NewToken, Page, ReviewSettings, ServerKey, Settings, TokenService,
 };
+use args::{Action, CreateArgs, Format, KeyAction, ListArgs, ReviewArgs, RevokeArgs};
 
-/// Runs `unleak token`. `store` is the URL used where the arguments name none; `key` is the server key.
-pub async fn run(args: TokenArgs, store: &str, key: &[u8], out: &mut dyn Write) -> anyhow::Result<()> {
+/// Runs `unleak token`. `store` is the URL used where the arguments name none; `key` is the current server key.
+pub async fn run(
+    args: TokenArgs,
+    store: &str,
+    key: &[u8],
+    settings: &Settings,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let url = args.store.as_deref().unwrap_or(store);
-    let service = TokenService::open(url, ServerKey::new(key)?).await?;
+    let keys = settings.keys(ServerKey::new(key)?)?;
+    let given_up = match &args.action {
+        Action::Key(KeyAction::Retire { id }) => Some(id.as_str()),
+        _ => None,
+    };
+    let service = TokenService::open_without(url, keys, given_up)
+        .await?
+        .with_presets(settings.presets()?);
     let by = Actor::local(&args.by);
-    let done = act(&service, args.action, &by, out).await;
+    let done = act(&service, args.action, &by, &settings.review, out).await;
     // closing brings what is in the write-ahead log into the file
     service.close().await;
     done.map_err(hinted)
@@ -38,6 +54,8 @@ fn hinted(error: anyhow::Error) -> anyhow::Error {
         Some(Error::NotFound("token")) => "`unleak token list` shows them",
         Some(Error::NotFound("organisation")) => "`unleak token organisation list` shows them",
         Some(Error::NotFound("user")) => "`unleak token user list` shows them",
+        Some(Error::NotFound("key")) => "`unleak token key list` shows those that are in use",
+        Some(Error::NotFound("service identity")) => "`unleak token identity list ORGANISATION` shows them",
         Some(Error::NotFound("member")) => "`unleak token member list ORGANISATION` shows them",
         Some(Error::NotFound("project")) => "`unleak token project create` makes one",
         _ => return error,
@@ -45,43 +63,99 @@ fn hinted(error: anyhow::Error) -> anyhow::Error {
     anyhow::anyhow!("{error}; {shows}")
 }
 
-async fn act(service: &TokenService, action: Action, by: &Actor, out: &mut dyn Write) -> anyhow::Result<()> {
+async fn act(
+    service: &TokenService,
+    action: Action,
+    by: &Actor,
+    reviewing: &ReviewSettings,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     match action {
         Action::Create(args) => create(service, args, by, out).await,
         Action::List(args) => list(service, args, out).await,
         Action::Revoke(args) => revoke(service, args, by, out).await,
-        Action::Review(args) => {
-            let advice = service
-                .review(args.organisation.as_deref(), args.unused_days)
+        Action::Unblock(args) => {
+            let stopped = service
+                .unblock(&args.organisation, &args.id, &args.cause, by)
                 .await?;
-            show::advice(out, &advice)
+            show::stopped(out, &stopped, Some(&args.organisation))
         }
-        Action::Policy(PolicyAction::Show { organisation }) => {
-            let policy = service.organisation(&organisation).await?.policy;
-            Ok(writeln!(out, "{}", serde_json::to_string_pretty(&policy)?)?)
+        Action::Ask(args) => {
+            let stopped = service.ask(&args.organisation, &args.id, &args.cause, by).await?;
+            show::stopped(out, &stopped, Some(&args.organisation))
         }
-        Action::Policy(PolicyAction::Set(args)) => set_policy(service, args, by, out).await,
-        Action::Organisation(action) => organisation(service, action, by, out).await,
-        Action::User(action) => user(service, action, by, out).await,
-        Action::Member(action) => member(service, action, by, out).await,
-        Action::Project(ProjectAction::Create {
-            organisation,
-            slug,
-            name,
-        }) => {
-            service.add_project(&organisation, &slug, &name, by).await?;
-            Ok(writeln!(out, "made project {organisation}/{slug}")?)
-        }
-        Action::Audit(args) if args.verify => match service.first_broken_audit_line().await? {
-            None => Ok(writeln!(out, "the audit log is whole")?),
-            Some(number) => bail!("the audit log was edited, or a line is missing, at line {number}"),
-        },
-        Action::Audit(_) => {
-            let lines = service.audit_log().await?;
-            lines.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+        Action::Review(args) => review(service, args, reviewing, out).await,
+        Action::Policy(action) => policy::run(service, action, by, out).await,
+        Action::Organisation(action) => people::organisation(service, action, by, out).await,
+        Action::User(action) => people::user(service, action, by, out).await,
+        Action::Member(action) => people::member(service, action, by, out).await,
+        Action::Project(action) => people::project(service, action, by, out).await,
+        Action::Identity(action) => people::identity(service, action, by, out).await,
+        Action::Key(action) => key(service, action, by, out).await,
+        Action::Presets => {
+            for (name, preset) in service.presets().iter() {
+                let days = preset
+                    .expires_in_days
+                    .map_or("never".into(), |days| format!("in {days} days"));
+                let whose = if preset.application {
+                    "applications"
+                } else {
+                    "people"
+                };
+                writeln!(
+                    out,
+                    "{name}  for {whose}; scopes {}; expires {days}",
+                    preset.scopes
+                )?;
+            }
             Ok(())
         }
+        Action::Audit(args) => audit::run(service, args, out).await,
     }
+}
+
+async fn key(
+    service: &TokenService,
+    action: KeyAction,
+    by: &Actor,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    match action {
+        KeyAction::List => {
+            for key in service.known_keys().await? {
+                let retired = key
+                    .retired_at
+                    .map_or(String::new(), |at| format!("; retired {at}"));
+                let (id, living) = (&key.id, key.living_tokens);
+                writeln!(
+                    out,
+                    "{id}  since {}; living tokens: {living}{retired}",
+                    key.created_at
+                )?;
+            }
+        }
+        KeyAction::Retire { id } => {
+            let revoked = service.retire_key(&id, by).await?;
+            writeln!(out, "retired {id}; tokens revoked with it: {revoked}")?;
+        }
+    }
+    Ok(())
+}
+
+async fn review(
+    service: &TokenService,
+    args: ReviewArgs,
+    settings: &ReviewSettings,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let unused_days = args.unused_days.unwrap_or(settings.unused_days);
+    let advice = service.review(args.organisation.as_deref(), unused_days).await?;
+    match args.format {
+        Format::Text => write!(out, "{}", review::text(&advice))?,
+        Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&review::json(&advice))?)?,
+        Format::Html => write!(out, "{}", review::html(&advice, Time::now()))?,
+    }
+    Ok(())
 }
 
 async fn create(
@@ -113,8 +187,17 @@ async fn create(
         scopes: Scopes::new(args.scopes)?,
         expires_at: args.expires_in.as_deref().map(after).transpose()?,
     };
-    let created = service.create(&asked, by).await?;
-    out.write_all(created.token.expose())?;
+    let making = Making {
+        preset: args.preset,
+        identity: args.identity,
+        access: args.access,
+        idempotency_key: None,
+    };
+    let created = service.create_as(&asked, &making, by).await?;
+    let token = created
+        .shown
+        .context("the token was made before and is shown once")?;
+    out.write_all(token.expose())?;
     writeln!(out)?;
     tracing::info!(id = created.id, "made a token; it is shown this once");
     Ok(())
@@ -131,7 +214,9 @@ fn after(span: &str) -> anyhow::Result<Time> {
 
 async fn list(service: &TokenService, args: ListArgs, out: &mut dyn Write) -> anyhow::Result<()> {
     if let Some(slug) = &args.organisation {
-        let visitors = service.visitors(&service.organisation(slug).await?).await?;
+        let visitors = service
+            .visitors(&service.organisation(slug).await?, &Page::ALL)
+            .await?;
         return show::visitors(out, &visitors);
     }
     let mut tokens = service.tokens().await?;
@@ -163,130 +248,4 @@ async fn revoke(
         None => service.revoke(&id, &args.cause, by).await?,
     };
     show::stopped(out, &stopped, args.organisation.as_deref())
-}
-
-async fn set_policy(
-    service: &TokenService,
-    args: PolicySetArgs,
-    by: &Actor,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let organisation = service.organisation(&args.organisation).await?;
-    let mut policy = organisation.policy.clone();
-    policy.refuse_user_tokens = args.refuse_user_tokens.unwrap_or(policy.refuse_user_tokens);
-    policy.expiry_required = args.expiry_required.unwrap_or(policy.expiry_required);
-    if args.any_scope {
-        policy.allowed_scopes = None;
-    } else if let Some(scopes) = args.allowed_scopes {
-        policy.allowed_scopes = Some(Scopes::new(scopes)?);
-    }
-    if args.any_lifetime {
-        policy.max_lifetime_days = None;
-    } else if args.max_lifetime_days.is_some() {
-        policy.max_lifetime_days = args.max_lifetime_days;
-    }
-    if !args.dry_run {
-        service.set_policy(&args.organisation, &policy, by).await?;
-        return Ok(writeln!(out, "{}", serde_json::to_string_pretty(&policy)?)?);
-    }
-    let now = Time::now();
-    let mut stopping = 0_usize;
-    for visitor in service.visitors(&organisation).await? {
-        if visitor.state(now).0 != "live" {
-            continue;
-        }
-        if let Some(why) = policy.refusal(Applicant::from(&visitor.token)) {
-            stopping += 1;
-            show::stopping(out, &visitor.token, &why)?;
-        }
-    }
-    Ok(writeln!(
-        out,
-        "{stopping} living tokens would be turned away; nothing was changed"
-    )?)
-}
-
-async fn organisation(
-    service: &TokenService,
-    action: OrganisationAction,
-    by: &Actor,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    match action {
-        OrganisationAction::Create { slug, name } => {
-            service.add_organisation(&slug, &name, by).await?;
-            writeln!(out, "made organisation {slug}")?;
-        }
-        OrganisationAction::List => {
-            for organisation in service.organisations().await? {
-                writeln!(out, "{}  {}", organisation.slug, organisation.name)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn user(
-    service: &TokenService,
-    action: UserAction,
-    by: &Actor,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    match action {
-        UserAction::Create { login, email, name } => {
-            service.add_user(&login, &email, &name, by).await?;
-            writeln!(out, "made user {login}")?;
-        }
-        UserAction::Deactivate { login } => {
-            service.set_user_active(&login, false, by).await?;
-            writeln!(out, "deactivated {login}: no token of this user works any more")?;
-        }
-        UserAction::Activate { login } => {
-            service.set_user_active(&login, true, by).await?;
-            writeln!(
-                out,
-                "activated {login}: the tokens of this user that were not revoked work again"
-            )?;
-        }
-        UserAction::List => {
-            for user in service.users().await? {
-                let state = if user.active { "active" } else { "deactivated" };
-                writeln!(out, "{}  {}  {}  {state}", user.login, user.email, user.name)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-async fn member(
-    service: &TokenService,
-    action: MemberAction,
-    by: &Actor,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    match action {
-        MemberAction::Add {
-            organisation,
-            login,
-            role,
-        } => {
-            service.set_member(&organisation, &login, role, by).await?;
-            writeln!(out, "{login} is {} of {organisation}", role.name())?;
-        }
-        MemberAction::Remove { organisation, login } => {
-            service.end_membership(&organisation, &login, by).await?;
-            writeln!(
-                out,
-                "{login} is no member of {organisation} any more; tokens of this user reach it no more"
-            )?;
-        }
-        MemberAction::List { organisation } => {
-            let organisation = service.organisation(&organisation).await?;
-            for member in service.members(&organisation, None).await? {
-                let role = member.role.name();
-                writeln!(out, "{}  {role}  {}  {}", member.login, member.email, member.name)?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -3,8 +3,7 @@
 use std::io::Write;
 
 use crate::token_service::model::{Time, Token};
-use crate::token_service::review::Advice;
-use crate::token_service::{Effect, Stopped, Visitor};
+use crate::token_service::{Effect, Stopped, Stops, Visitor};
 
 /// Tokens on their own.
 pub(super) fn tokens(out: &mut dyn Write, tokens: &[Token]) -> anyhow::Result<()> {
@@ -26,28 +25,25 @@ pub(super) fn visitors(out: &mut dyn Write, visitors: &[Visitor]) -> anyhow::Res
     Ok(())
 }
 
-/// Tokens with what speaks against them.
-pub(super) fn advice(out: &mut dyn Write, advice: &[Advice]) -> anyhow::Result<()> {
-    for advised in advice {
-        head(out, &advised.token)?;
-        for remark in &advised.remarks {
-            writeln!(out, "    {remark}")?;
-        }
-    }
-    Ok(writeln!(out, "{} tokens to look at", advice.len())?)
-}
-
 /// A token that a new policy would turn away.
-pub(super) fn stopping(out: &mut dyn Write, token: &Token, why: &str) -> anyhow::Result<()> {
-    head(out, token)?;
-    let used = token
-        .last_used_at
-        .map_or("never".to_owned(), |last| last.to_string());
-    Ok(writeln!(
-        out,
-        "    scopes {}; last used {used}; {why}",
-        token.scopes
-    )?)
+pub(super) fn stopping(out: &mut dyn Write, stops: &Stops) -> anyhow::Result<()> {
+    head(out, &stops.token)?;
+    let used = stops
+        .last_used_here
+        .map_or("not used here lately".to_owned(), |last| {
+            format!("used here {last}")
+        });
+    let scopes = if stops.used_scopes.is_empty() {
+        format!("scopes {}", stops.token.scopes)
+    } else {
+        format!("scopes {} (used {})", stops.token.scopes, stops.used_scopes)
+    };
+    let mail = stops
+        .token
+        .email
+        .as_deref()
+        .map_or(String::new(), |email| format!("; {email}"));
+    Ok(writeln!(out, "    {scopes}; {used}{mail}; {}", stops.why)?)
 }
 
 /// What stopping a token did.
@@ -62,6 +58,10 @@ pub(super) fn stopped(
         (Effect::Revoked, false) => format!("revoked {id}"),
         (Effect::Revoked, true) => format!("{id} was revoked already; nothing was changed"),
         (Effect::Blocked, false) => format!("blocked {id} for {whom}; it lives on for others"),
+        (Effect::Unblocked, false) => format!("{whom} lets {id} in again"),
+        (Effect::Unblocked, true) => format!("{id} is not blocked for {whom}; nothing was changed"),
+        (Effect::Asked, false) => format!("`unleak serve` will ask its owner to stop {id}; it lives on"),
+        (Effect::Asked, true) => format!("the owner of {id} was asked before; nothing was changed"),
         (Effect::Blocked, true) => format!("{id} was blocked for {whom} already; nothing was changed"),
     };
     Ok(writeln!(out, "{text}")?)

@@ -11,7 +11,7 @@ use crate::token_service::rights::Bearer;
 use crate::token_service::store::TokenService;
 
 /// The secret of the header, not yet looked at.
-fn presented(parts: &Parts) -> Result<Secret, Failure> {
+pub(super) fn presented(parts: &Parts) -> Result<Secret, Failure> {
     let mut values = parts.headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Failure::NoCredential);

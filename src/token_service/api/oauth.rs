@@ -9,26 +9,33 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::secret::Secret;
-use crate::token_service::api::reply::Failure;
+use crate::token_service::api::reply::{Failure, OauthFailure};
 use crate::token_service::error::Error;
 use crate::token_service::presented::{Presented, Reach};
 use crate::token_service::rights::{Bearer, Right};
 use crate::token_service::store::TokenService;
 
 /// The form of both requests; a hint or any other field is not needed to find a token and is passed over.
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, utoipa::ToSchema)]
 pub(super) struct TokenForm {
+    /// The token.
     token: String,
 }
 
 type Sent = Result<Form<TokenForm>, FormRejection>;
 
-/// Tells whether a token is alive to those who may know.
+/// Whether a token is alive, for those who may know (RFC 7662)
+///
+/// A stranger is told `{"active": false}` and nothing else.
+#[utoipa::path(post, path = "/oauth/introspect", tag = "oauth",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, body = Value)))]
 pub(super) async fn introspect(
     State(service): State<TokenService>,
-    bearer: Bearer,
+    bearer: Result<Bearer, Failure>,
     form: Sent,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Value>, OauthFailure> {
+    let bearer = bearer?;
     let secret = Secret::new(form?.0.token);
     let asked = match service.accept(&secret).await {
         Ok(asked) => asked,
@@ -36,10 +43,20 @@ pub(super) async fn introspect(
         Err(error) => return Err(error.into()),
     };
     let known = known_to(&bearer, &asked);
-    Ok(match known {
-        Some(organisations) => Json(active(&asked, &organisations)),
-        None => inactive(),
-    })
+    let Some(organisations) = known else {
+        return Ok(inactive());
+    };
+    if let Some(caller) = bearer
+        .presented()
+        .filter(|caller| caller.token.id != asked.token.id)
+    {
+        // an organisation that asks about a token has just seen it in use
+        for reach in &organisations {
+            service.note_scope(&asked, "", &reach.organisation, "");
+            service.note_scope(caller, Right::Introspect.scope(), &reach.organisation, "");
+        }
+    }
+    Ok(Json(active(&asked, &organisations)))
 }
 
 /// The organisations that the caller may hear of with the token; `None` if the token is none of its business.
@@ -87,8 +104,16 @@ fn active(asked: &Presented, organisations: &[&Reach]) -> Value {
     told
 }
 
-/// Revokes the token of the form. 200 tells nothing about whether there was one, as RFC 7009 asks.
-pub(super) async fn revoke(State(service): State<TokenService>, form: Sent) -> Result<StatusCode, Failure> {
+/// Revoke the token of the form (RFC 7009)
+///
+/// Having it is right enough. 200 tells nothing about whether there was one.
+#[utoipa::path(post, path = "/oauth/revoke", tag = "oauth",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = 200, description = "it does not work, now at the latest")))]
+pub(super) async fn revoke(
+    State(service): State<TokenService>,
+    form: Sent,
+) -> Result<StatusCode, OauthFailure> {
     let secret = Secret::new(form?.0.token);
     service.revoke_presented(&secret).await?;
     Ok(StatusCode::OK)

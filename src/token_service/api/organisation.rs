@@ -1,131 +1,116 @@
-//! What an organisation's owners and admins do: see members and tokens, stop tokens, set the policy.
+//! What an organisation's owners and admins do with tokens: see them, stop them, ask their owners.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use serde_json::{Value, json};
+use axum::extract::State;
 
+use crate::token_service::api::extract::{Asked, At, Sent};
 use crate::token_service::api::reply::Failure;
-use crate::token_service::model::{Role, Time};
-use crate::token_service::policy::OrganisationPolicy;
-use crate::token_service::presented::Visitor;
+use crate::token_service::api::shown::{PageQuery, Shown, Tokens};
 use crate::token_service::rights::{Bearer, Right};
 use crate::token_service::stop::Stopped;
 use crate::token_service::store::TokenService;
 
-type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
 
-/// Query of [`members`].
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MembersQuery {
-    role: Option<Role>,
+/// An organisation in the path.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct Org {
+    /// The organisation's slug.
+    pub(super) org: String,
 }
 
-/// Members that can act, all or those of one role.
-pub(super) async fn members(
-    State(service): State<TokenService>,
-    bearer: Bearer,
-    Path(org): Path<String>,
-    query: Result<Query<MembersQuery>, QueryRejection>,
-) -> Answer<Value> {
-    let role = query?.0.role;
-    let organisation = service.authorised(&bearer, Right::ReadMembers, &org).await?;
-    let mut members = service.members(&organisation, role).await?;
-    members.retain(|member| member.active);
-    Ok(Json(json!({ "members": members })))
+/// A token of an organisation in the path.
+#[derive(serde::Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(super) struct OrgToken {
+    /// The organisation's slug.
+    org: String,
+    /// The token's id.
+    id: String,
 }
 
-/// Every token that can reach the organisation.
+/// Every token that can reach the organisation, ended ones included
+#[utoipa::path(get, path = "/api/v1/organisations/{org}/tokens", tag = "tokens", params(Org, PageQuery),
+    responses((status = 200, body = Tokens)))]
 pub(super) async fn tokens(
     State(service): State<TokenService>,
     bearer: Bearer,
-    Path(org): Path<String>,
-) -> Answer<Value> {
-    let organisation = service.authorised(&bearer, Right::ReadTokens, &org).await?;
-    let visitors = service.visitors(&organisation).await?;
-    let now = Time::now();
-    let tokens: Vec<Value> = visitors.iter().map(|visitor| shown(visitor, now)).collect();
-    Ok(Json(json!({ "tokens": tokens })))
+    At(at): At<Org>,
+    Asked(query): Asked<PageQuery>,
+) -> Answer<Tokens> {
+    let page = query.page()?;
+    let organisation = service.authorised(&bearer, Right::ReadTokens, &at.org).await?;
+    let visitors = service.visitors(&organisation, &page).await?;
+    Ok(Json(Tokens::of(
+        visitors,
+        &page,
+        |visitor| &visitor.token,
+        Shown::visitor,
+    )))
 }
 
-fn shown(visitor: &Visitor, now: Time) -> Value {
-    let token = &visitor.token;
-    let (state, reason) = visitor.state(now);
-    let owner = token
-        .login
-        .as_ref()
-        .map(|login| json!({ "login": login, "name": token.user_name, "email": token.email }));
-    json!({
-        "id": token.id,
-        "kind": token.kind,
-        "owner": owner,
-        "project": token.project,
-        "description": token.description,
-        "last_four": token.last_four,
-        "scopes": token.scopes,
-        "created_at": token.created_at,
-        "expires_at": token.expires_at,
-        "last_used_at": token.last_used_at,
-        "revoked_at": token.revoked_at,
-        "state": state,
-        "reason": reason,
-    })
-}
-
-/// Body of [`revoke`] and [`block`].
-#[derive(serde::Deserialize)]
+/// Why something is done; it is kept.
+#[derive(serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CauseBody {
-    cause: String,
+    /// One line of at most 500 characters.
+    #[schema(min_length = 1, max_length = 500, example = "found in a public repository")]
+    pub(super) cause: String,
 }
 
-type Cause = Result<Json<CauseBody>, JsonRejection>;
-
-/// Stops a token as far as the bearer may: everywhere, or for the organisation.
+/// Stop a token as far as the bearer may: everywhere, or for the organisation
+#[utoipa::path(post, path = "/api/v1/organisations/{org}/tokens/{id}/revoke", tag = "tokens", params(OrgToken),
+    request_body = CauseBody, responses((status = 200, body = Stopped)))]
 pub(super) async fn revoke(
     State(service): State<TokenService>,
     bearer: Bearer,
-    Path((org, id)): Path<(String, String)>,
-    body: Cause,
+    At(at): At<OrgToken>,
+    Sent(body): Sent<CauseBody>,
 ) -> Answer<Stopped> {
-    let cause = body?.0.cause;
-    Ok(Json(service.stop_for(&bearer, &org, &id, &cause).await?))
-}
-
-/// Blocks a token for the organisation.
-pub(super) async fn block(
-    State(service): State<TokenService>,
-    bearer: Bearer,
-    Path((org, id)): Path<(String, String)>,
-    body: Cause,
-) -> Answer<Stopped> {
-    let cause = body?.0.cause;
-    Ok(Json(service.block_for(&bearer, &org, &id, &cause).await?))
-}
-
-/// The organisation's policy.
-pub(super) async fn policy(
-    State(service): State<TokenService>,
-    bearer: Bearer,
-    Path(org): Path<String>,
-) -> Answer<OrganisationPolicy> {
     Ok(Json(
-        service.authorised(&bearer, Right::ReadPolicy, &org).await?.policy,
+        service.stop_for(&bearer, &at.org, &at.id, &body.cause).await?,
     ))
 }
 
-/// Replaces the organisation's policy.
-pub(super) async fn set_policy(
+/// Block a token for the organisation; it lives on for others
+#[utoipa::path(post, path = "/api/v1/organisations/{org}/tokens/{id}/block", tag = "tokens", params(OrgToken),
+    request_body = CauseBody, responses((status = 200, body = Stopped)))]
+pub(super) async fn block(
     State(service): State<TokenService>,
     bearer: Bearer,
-    Path(org): Path<String>,
-    body: Result<Json<OrganisationPolicy>, JsonRejection>,
-) -> Answer<OrganisationPolicy> {
-    let policy = body?.0;
-    let organisation = service.authorised(&bearer, Right::WritePolicy, &org).await?;
-    service
-        .set_policy(&organisation.slug, &policy, &bearer.actor())
-        .await?;
-    Ok(Json(policy))
+    At(at): At<OrgToken>,
+    Sent(body): Sent<CauseBody>,
+) -> Answer<Stopped> {
+    Ok(Json(
+        service.block_for(&bearer, &at.org, &at.id, &body.cause).await?,
+    ))
+}
+
+/// Let a token in again that was blocked
+#[utoipa::path(post, path = "/api/v1/organisations/{org}/tokens/{id}/unblock", tag = "tokens", params(OrgToken),
+    request_body = CauseBody, responses((status = 200, body = Stopped)))]
+pub(super) async fn unblock(
+    State(service): State<TokenService>,
+    bearer: Bearer,
+    At(at): At<OrgToken>,
+    Sent(body): Sent<CauseBody>,
+) -> Answer<Stopped> {
+    Ok(Json(
+        service.unblock_for(&bearer, &at.org, &at.id, &body.cause).await?,
+    ))
+}
+
+/// Ask the owner of a user token to stop it
+#[utoipa::path(post, path = "/api/v1/organisations/{org}/tokens/{id}/ask", tag = "tokens", params(OrgToken),
+    request_body = CauseBody, responses((status = 200, body = Stopped)))]
+pub(super) async fn ask(
+    State(service): State<TokenService>,
+    bearer: Bearer,
+    At(at): At<OrgToken>,
+    Sent(body): Sent<CauseBody>,
+) -> Answer<Stopped> {
+    Ok(Json(
+        service.ask_for(&bearer, &at.org, &at.id, &body.cause).await?,
+    ))
 }

@@ -2,8 +2,9 @@
 
 use clap::Parser;
 use unleak::cli::token::{TokenArgs, run};
+use unleak::token_service::Settings;
 
-use super::{Desk, KEY, Shared, slugs};
+use super::{Desk, KEY, Shared, desk, slugs};
 
 #[derive(Parser)]
 struct Line {
@@ -17,7 +18,7 @@ async fn token(desk: &Desk, words: &[&str]) -> Result<String, String> {
         .map_err(|error| error.to_string())?
         .args;
     let mut out = Vec::new();
-    run(args, &desk.database(), &KEY, &mut out)
+    run(args, &desk.database(), &KEY, &Settings::default(), &mut out)
         .await
         .map_err(|error| format!("{error:#}"))?;
     Ok(String::from_utf8(out).unwrap())
@@ -25,7 +26,7 @@ async fn token(desk: &Desk, words: &[&str]) -> Result<String, String> {
 
 #[tokio::test]
 async fn from_nothing_to_a_token_that_works_and_back() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     for words in [
         ["organisation", "create", "corp", "--name", "Corp"].as_slice(),
         &[
@@ -74,18 +75,19 @@ async fn from_nothing_to_a_token_that_works_and_back() {
     assert_eq!(desk.ask(text).await.status, 401);
     let log = token(&desk, &["audit"]).await.unwrap();
     assert!(
-        log.contains(&format!("token.revoke {id} by command line: leaked")),
+        log.contains(&format!("token.revoke {id} in corp by command line: leaked")),
         "{log}"
     );
-    assert_eq!(
-        token(&desk, &["audit", "--verify"]).await.unwrap(),
-        "the audit log is whole\n"
+    let verified = token(&desk, &["audit", "--verify"]).await.unwrap();
+    assert!(
+        verified.starts_with("the audit log is whole; its end is "),
+        "{verified}"
     );
 }
 
 #[tokio::test]
 async fn what_a_token_needs_is_asked_for() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     for (line, told) in [
         ("create --user ann --scope a:b", "--description"),
         ("create --user ann --description x", "--scope"),
@@ -134,7 +136,7 @@ async fn what_a_token_needs_is_asked_for() {
 
 #[tokio::test]
 async fn a_review_names_what_speaks_against_each_living_token_and_spares_the_rest() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let idle = desk.user_token("bob", &["events:write"]).await;
     let admin = desk.user_token("ann", &["admin"]).await;
     let gone = desk.user_token("dan", &["admin"]).await;
@@ -148,6 +150,7 @@ async fn a_review_names_what_speaks_against_each_living_token_and_spares_the_res
     .await;
     let wide = desk.user_token("dan", &["members:read", "tokens:read"]).await;
     desk.get("/api/v1/organisations/acme/members", &wide.text).await;
+    desk.service.write_uses().await.unwrap();
     let words = [
         "create",
         "--project",
@@ -175,19 +178,19 @@ async fn a_review_names_what_speaks_against_each_living_token_and_spares_the_res
         about(&wide.id).contains("scopes never used (tokens:read)"),
         "{review}"
     );
-    assert!(review.ends_with("3 tokens to look at\n"), "{review}");
+    assert!(review.ends_with("tokens to look at: 3\n"), "{review}");
 }
 
 #[tokio::test]
 async fn a_policy_is_tried_dry_before_it_stops_anything() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let bob = desk.user_token("bob", &["events:write"]).await;
     let words = ["policy", "set", "acme", "--refuse-user-tokens", "true"];
     let dry = token(&desk, &[words.as_slice(), &["--dry-run"]].concat())
         .await
         .unwrap();
     assert!(
-        dry.contains(&bob.id) && dry.ends_with("1 living tokens would be turned away; nothing was changed\n")
+        dry.contains(&bob.id) && dry.contains("turned away: 1, of them used here in the last 90 days: 0")
     );
     assert_eq!(slugs(&desk.ask(&bob.text).await, "refused"), Vec::<String>::new());
     token(&desk, &words).await.unwrap();
@@ -202,8 +205,66 @@ async fn a_policy_is_tried_dry_before_it_stops_anything() {
 }
 
 #[tokio::test]
+async fn the_log_is_exported_line_by_line_and_an_edited_or_missing_line_is_named() {
+    let desk = desk().await;
+    let exported = token(&desk, &["audit", "--jsonl"]).await.unwrap();
+    let lines = exported
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let numbers: Vec<i64> = lines.map(|line| line["number"].as_i64().unwrap()).collect();
+    assert!(
+        numbers.len() > 5 && numbers.iter().copied().eq(1..=numbers.len() as i64),
+        "{exported}"
+    );
+    assert!(exported.contains(r#""action":"member.set-owner","subject":"ann","organisation":"acme""#));
+    let verify: &[&str] = &["audit", "--verify"];
+    let whole = token(&desk, verify).await.unwrap();
+    let head = whole.rsplit(' ').next().unwrap().trim().to_owned();
+    desk.service
+        .add_project("acme", "more", "More", &super::by())
+        .await
+        .unwrap();
+    token(&desk, &[verify, &["--head", &head]].concat())
+        .await
+        .unwrap();
+    let edit = "UPDATE token_audit SET subject = $1 WHERE number = 3";
+    desk.meddle(edit, "somebody-else").await;
+    let broken = token(&desk, verify).await.unwrap_err();
+    assert!(
+        broken.contains("edited, or a line is missing, at line 3"),
+        "{broken}"
+    );
+    desk.meddle("DELETE FROM token_audit WHERE number = 2 AND subject <> $1", "-")
+        .await;
+    let missing = token(&desk, verify).await.unwrap_err();
+    assert!(
+        missing.contains("missing, at line 2") || missing.contains("missing, at line 3"),
+        "{missing}"
+    );
+}
+
+#[tokio::test]
+async fn a_review_is_written_as_text_json_and_html() {
+    let desk = desk().await;
+    let idle = desk.user_token("bob", &["events:write"]).await;
+    let text = token(&desk, &["review"]).await.unwrap();
+    assert!(
+        text.contains(&idle.id) && text.ends_with("tokens to look at: 1\n"),
+        "{text}"
+    );
+    let json = token(&desk, &["review", "--format", "json"]).await.unwrap();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["tokens"][0]["findings"][0]["finding"], "no-expiry", "{json}");
+    let page = token(&desk, &["review", "--format", "html"]).await.unwrap();
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains(&idle.id),
+        "{page}"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_is_asked_to_stop_answers_what_it_began_and_ends() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopping) = tokio::sync::oneshot::channel::<()>();
@@ -232,6 +293,15 @@ async fn serve_says_where_it_listens_and_answers_there() {
     };
     let mut out = Shared::default();
     let seen = out.clone();
+    let settings = Settings::default();
+    let serving = unleak::cli::serve::Serving {
+        listen: "127.0.0.1:0",
+        store: &store,
+        key: &KEY,
+        settings: &settings,
+        operator: None,
+        notifier: Default::default(),
+    };
     let asking = async {
         let line = loop {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -249,7 +319,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
             .status()
     };
     tokio::select! {
-        ended = unleak::cli::serve::run(args, "127.0.0.1:0", &store, &KEY, None, &mut out) => panic!("it ended: {ended:?}"),
+        ended = unleak::cli::serve::run(args, serving, &mut out) => panic!("it ended: {ended:?}"),
         status = asking => assert_eq!(status, 200),
     }
 }

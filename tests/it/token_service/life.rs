@@ -1,14 +1,14 @@
 //! The life of a token as its bearer sees it.
 
 use serde_json::{Value, json};
-use unleak::token_service::Holder;
 use unleak::token_service::model::Time;
+use unleak::token_service::{Holder, ServerKey, TokenService};
 
-use super::{Desk, slugs};
+use super::{KEY, desk, slugs};
 
 #[tokio::test]
 async fn a_user_token_tells_its_bearer_whose_it_is_and_where_it_reaches() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("bob", &["events:write"]).await;
     let answer = desk.ask(&token.text).await;
     assert_eq!(answer.status, 200);
@@ -25,14 +25,17 @@ async fn a_user_token_tells_its_bearer_whose_it_is_and_where_it_reaches() {
             ],
             "refused": [],
             "scopes": ["events:write"],
+            "access": "write-only",
+            "identity": null,
             "expires_at": null,
+            "asked": [],
         })
     );
 }
 
 #[tokio::test]
 async fn project_and_organisation_tokens_belong_to_no_person() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let project = desk.project_token(&["events:write"]).await;
     let answer = desk.ask(&project.text).await.json();
     assert!(project.text.starts_with("unlp_"));
@@ -47,7 +50,7 @@ async fn project_and_organisation_tokens_belong_to_no_person() {
 
 #[tokio::test]
 async fn revoking_one_token_leaves_its_siblings_alone() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let leaked = desk.user_token("bob", &["events:write"]).await;
     let sibling = desk.user_token("bob", &["events:write"]).await;
     desk.form("/oauth/revoke", "", &format!("token={}", leaked.text))
@@ -64,7 +67,7 @@ async fn revoking_one_token_leaves_its_siblings_alone() {
 
 #[tokio::test]
 async fn a_token_whose_time_is_over_is_refused_as_expired() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let soon = Some(Time::now().plus_days(1));
     let token = desk
         .held(Holder::User("bob".into()), &["events:write"], soon)
@@ -84,7 +87,7 @@ async fn a_token_whose_time_is_over_is_refused_as_expired() {
 
 #[tokio::test]
 async fn the_tokens_of_a_deactivated_user_stop_at_once_and_those_of_others_do_not() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let bob = desk.user_token("bob", &["events:write"]).await;
     let ann = desk.user_token("ann", &["events:write"]).await;
     desk.service
@@ -106,7 +109,7 @@ async fn the_tokens_of_a_deactivated_user_stop_at_once_and_those_of_others_do_no
 
 #[tokio::test]
 async fn a_removed_member_keeps_the_token_for_other_organisations_alone() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("bob", &["events:write"]).await;
     desk.service
         .end_membership("acme", "bob", &super::by())
@@ -117,7 +120,7 @@ async fn a_removed_member_keeps_the_token_for_other_organisations_alone() {
 
 #[tokio::test]
 async fn a_wrong_checksum_never_reaches_the_database() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("bob", &["events:write"]).await;
     let mut altered = token.text.clone();
     let last = if altered.ends_with('0') { "1" } else { "0" };
@@ -141,7 +144,7 @@ async fn a_wrong_checksum_never_reaches_the_database() {
 
 #[tokio::test]
 async fn a_request_without_a_usable_bearer_is_told_how_to_send_one() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("bob", &["events:write"]).await;
     let bare = desk.ask("").await;
     assert_eq!(
@@ -161,32 +164,44 @@ async fn a_request_without_a_usable_bearer_is_told_how_to_send_one() {
 }
 
 #[tokio::test]
-async fn the_last_use_is_written_at_most_once_a_minute() {
-    let desk = Desk::open().await;
-    let token = desk.user_token("bob", &["events:write"]).await;
-    assert_eq!(desk.service.token(&token.id).await.unwrap().last_used_at, None);
-    desk.ask(&token.text).await;
-    assert!(
-        desk.service
-            .token(&token.id)
-            .await
-            .unwrap()
-            .last_used_at
-            .is_some()
+async fn the_last_use_is_written_at_most_once_a_minute_with_the_scopes_that_were_used() {
+    let desk = desk().await;
+    let token = desk.user_token("ann", &["members:read", "tokens:read"]).await;
+    let last = async || {
+        desk.service.write_uses().await.unwrap();
+        desk.service.token(&token.id).await.unwrap().last_used_at
+    };
+    assert_eq!(last().await, None);
+    desk.get("/api/v1/organisations/acme/members", &token.text).await;
+    assert!(last().await.is_some());
+    // a mark that only another write would wipe out
+    desk.meddle("UPDATE tokens SET last_used_at = 1000 WHERE id = $1", &token.id)
+        .await;
+    desk.get("/api/v1/organisations/acme/tokens", &token.text).await;
+    assert_eq!(
+        last().await,
+        Some(Time::from_seconds(1000)),
+        "within the minute nothing is written"
     );
-    let half_a_minute = "UPDATE tokens SET last_used_at = last_used_at - 30 WHERE id = $1";
-    desk.meddle(half_a_minute, &token.id).await;
-    let before = desk.service.token(&token.id).await.unwrap().last_used_at;
-    desk.ask(&token.text).await;
-    assert_eq!(desk.service.token(&token.id).await.unwrap().last_used_at, before);
-    desk.meddle(half_a_minute, &token.id).await;
-    desk.ask(&token.text).await;
-    assert!(desk.service.token(&token.id).await.unwrap().last_used_at > before);
+    // a server that stops writes what it still knows
+    desk.service.close().await;
+    let service = TokenService::open(&desk.database(), ServerKey::new(&KEY).unwrap())
+        .await
+        .unwrap();
+    assert!(service.token(&token.id).await.unwrap().last_used_at > Some(Time::from_seconds(1000)));
+    let advice = service.review(Some("acme"), 90).await.unwrap();
+    let unused = advice.iter().flat_map(|advised| &advised.remarks);
+    assert!(
+        unused
+            .into_iter()
+            .all(|remark| remark.finding != "scopes-never-used"),
+        "both were used"
+    );
 }
 
 #[tokio::test]
 async fn every_failure_is_json_and_nothing_may_be_cached() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("ann", &["admin"]).await;
     let path = "/api/v1/organisations/acme/tokens/x/revoke";
     let huge = json!({ "cause": "x".repeat(100_000) });
@@ -204,7 +219,18 @@ async fn every_failure_is_json_and_nothing_may_be_cached() {
         ),
     ] {
         assert_eq!(answer.status, status, "{}", answer.text);
-        assert!(answer.json()["error_description"].is_string(), "{}", answer.text);
+        let json = answer.json();
+        if answer.kind == "application/problem+json" {
+            assert_eq!(json["status"], status, "{}", answer.text);
+            assert!(json["type"].as_str().unwrap().starts_with("urn:unleak:problem:"));
+            assert!(
+                json["title"].is_string() && json["detail"].is_string(),
+                "{}",
+                answer.text
+            );
+        } else {
+            assert!(json["error_description"].is_string(), "{}", answer.text);
+        }
     }
     let response = desk
         .client

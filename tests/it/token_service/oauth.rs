@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use super::{Desk, operator};
+use super::{desk, operator};
 
 #[tokio::test]
 async fn introspection_by_strangers_says_inactive_and_nothing_else() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let asked = desk.organisation_token("acme", &["members:read"]).await;
     let eve = desk.user_token("eve", &["tokens:read"]).await;
     let dan = desk.user_token("dan", &["tokens:read"]).await;
@@ -25,7 +25,7 @@ async fn introspection_by_strangers_says_inactive_and_nothing_else() {
 
 #[tokio::test]
 async fn a_token_an_owner_and_the_operator_may_introspect() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let asked = desk.user_token("bob", &["b:read", "a:write"]).await;
     let ann = desk.user_token("ann", &["tokens:read"]).await;
     let itself = desk.introspect(&asked.text, &asked.text).await;
@@ -54,7 +54,7 @@ async fn a_token_an_owner_and_the_operator_may_introspect() {
 
 #[tokio::test]
 async fn a_blocked_token_is_inactive_to_the_owner_who_blocked_it_and_active_to_the_operator() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let asked = desk.user_token("bob", &["events:write"]).await;
     let ann = desk.user_token("ann", &["admin"]).await;
     desk.stop("acme", &asked.id, "block", &ann.text).await;
@@ -68,7 +68,7 @@ async fn a_blocked_token_is_inactive_to_the_owner_who_blocked_it_and_active_to_t
 
 #[tokio::test]
 async fn revocation_answers_200_for_known_unknown_and_revoked_tokens_alike() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("bob", &["events:write"]).await;
     let wrong_hint = format!("token={}&token_type_hint=refresh_token", token.text);
     for form in [
@@ -93,7 +93,7 @@ async fn revocation_answers_200_for_known_unknown_and_revoked_tokens_alike() {
 
 #[tokio::test]
 async fn revocation_says_503_and_never_200_while_the_store_is_away() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let token = desk.user_token("bob", &["events:write"]).await;
     desk.service.close().await;
     let answer = desk

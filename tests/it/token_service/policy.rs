@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use unleak::token_service::model::{Scopes, Time};
 use unleak::token_service::{Holder, NewToken};
 
-use super::{Desk, by, operator, slugs};
+use super::{by, desk, operator, slugs};
 
 const PATH: &str = "/api/v1/organisations/acme/policy";
 
@@ -21,7 +21,7 @@ fn policy(field: &str, value: Value) -> Value {
 
 #[tokio::test]
 async fn an_organisation_that_refuses_user_tokens_turns_them_away_and_they_live_on_elsewhere() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let ann = desk.user_token("ann", &["policy:write"]).await;
     let bob = desk.user_token("bob", &["events:write"]).await;
     let project = desk.project_token(&["events:write"]).await;
@@ -34,7 +34,7 @@ async fn an_organisation_that_refuses_user_tokens_turns_them_away_and_they_live_
     assert_eq!(slugs(&desk.ask(&project.text).await, "organisations"), ["acme"]);
     let owner = desk.body("PUT", PATH, &ann.text, &asked).await;
     assert_eq!(owner.status, 403, "an owner's user token is one, too");
-    assert_eq!(owner.json()["error_description"].as_str(), Some(reason.as_str()));
+    assert_eq!(owner.json()["detail"].as_str(), Some(reason.as_str()));
     let undone = policy("refuse_user_tokens", json!(false));
     assert_eq!(desk.body("PUT", PATH, &operator(), &undone).await.status, 200);
     assert_eq!(
@@ -46,7 +46,7 @@ async fn an_organisation_that_refuses_user_tokens_turns_them_away_and_they_live_
 
 #[tokio::test]
 async fn a_scope_that_is_not_allowed_turns_existing_tokens_away_and_makes_no_new_one() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let ann = desk.user_token("ann", &["policy:write"]).await;
     let wide = desk.project_token(&["events:write", "members:read"]).await;
     let narrow = desk.project_token(&["events:write"]).await;
@@ -69,7 +69,7 @@ async fn a_scope_that_is_not_allowed_turns_existing_tokens_away_and_makes_no_new
 
 #[tokio::test]
 async fn a_lifetime_beyond_the_limit_and_a_missing_expiry_are_turned_away() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let made = async |days: Option<i64>| {
         let end = days.map(|days| Time::now().plus_days(days));
         desk.held(Holder::User("bob".into()), &["events:write"], end)
@@ -92,7 +92,7 @@ async fn a_lifetime_beyond_the_limit_and_a_missing_expiry_are_turned_away() {
 
 #[tokio::test]
 async fn only_owners_change_the_policy_and_an_unclear_one_changes_nothing() {
-    let desk = Desk::open().await;
+    let desk = desk().await;
     let scopes = &["policy:read", "policy:write"];
     let ann = desk.user_token("ann", scopes).await;
     let dan = desk.user_token("dan", scopes).await;

@@ -18,7 +18,7 @@ const CONFIRMED: &str = "containment, confirmed by the service";
 
 /// The containments of this leak, one for each organisation, without any call.
 pub fn plan(caller: &Caller, rule: &Rule, held: &Held) -> Vec<Way> {
-    let Some(file) = &rule.contain else {
+    let Some(file) = rule.contain() else {
         return Vec::new();
     };
     let steps = file.steps();
@@ -61,7 +61,7 @@ pub async fn contain(
     if !order.is_for(&held.leak) || order.action() != Action::Contain {
         return refused("the order is for something else: nothing was sent");
     }
-    let Some(file) = &rule.contain else {
+    let Some(file) = rule.contain() else {
         return refused("the rule file knows no containment for this token");
     };
     let bases = match way::bases(caller, &rule.service, held, file.with, false) {

@@ -65,9 +65,9 @@ impl fmt::Display for Plan {
 
 /// Works out what could be done. No call is made.
 pub fn plan(caller: &Caller, rule: &Rule, held: &Held) -> Plan {
-    let ways = rule.revoke.iter().flat_map(|file| file.ways());
+    let ways = rule.revoke().into_iter().flat_map(|file| file.ways());
     Plan {
-        token: format!("{} {}", rule.title, held.leak.redacted),
+        token: format!("{} {}", rule.title(), held.leak.redacted),
         ways: ways.map(|file| look(caller, rule, held, file)).collect(),
         containments: contain::plan(caller, rule, held),
     }
@@ -109,7 +109,7 @@ pub async fn revoke(
     };
     let plan = plan(caller, rule, held);
     let mut refusals = Vec::new();
-    let files = rule.revoke.iter().flat_map(|file| file.ways());
+    let files = rule.revoke().into_iter().flat_map(|file| file.ways());
     for (file, way) in files.zip(&plan.ways) {
         if let Some(why) = &way.closed {
             refusals.push(why.clone());

@@ -134,7 +134,7 @@ impl Guard {
 }
 
 fn lists(service: &Service, host: &Host) -> bool {
-    let mut hosts = service.head.hosts.iter();
+    let mut hosts = service.head().hosts.iter();
     hosts.any(|known| Host::parse(known).is_ok_and(|known| known == *host))
 }
 

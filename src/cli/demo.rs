@@ -226,7 +226,7 @@ fn scan(repository: &Path, context: &Context, out: &mut dyn Write) -> Result<(Ve
     }
     let report = Report {
         findings: findings.clone(),
-        rules: context.rules.cards(),
+        rules: context.rules.cards(&findings),
         coverage: tally.coverage(),
         learnt: BTreeMap::new(),
         repository: None,

@@ -12,7 +12,7 @@ use super::ask::{self, Ask};
 use super::exit::{Exit, Hinted};
 use super::progress::Progress;
 use super::{Context, output};
-use crate::finding::Finding;
+use crate::finding::{Confidence, Finding};
 use crate::report::{self, Format, Learnt, Report};
 use crate::scan::baseline::Baseline;
 use crate::scan::{Parts, Scan};
@@ -57,6 +57,9 @@ pub struct ScanArgs {
     /// Not these rules or services
     #[arg(long, value_name = "RULE", value_delimiter = ',')]
     skip: Vec<String>,
+    /// Least confidence of a finding; rules that --only names count always
+    #[arg(long, value_enum, value_name = "LEAST", default_value = "medium")]
+    confidence: Least,
     /// Do not count what this baseline knows
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
@@ -90,6 +93,27 @@ const EXAMPLES: &str = "Examples:\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
     git log -p | unleak scan -             anything else";
 
+/// How sure a finding must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Least {
+    /// Hardly a false alarm
+    High,
+    /// A few
+    Medium,
+    /// Everything that may be a secret
+    Low,
+}
+
+impl From<Least> for Confidence {
+    fn from(least: Least) -> Self {
+        match least {
+            Least::High => Self::High,
+            Least::Medium => Self::Medium,
+            Least::Low => Self::Low,
+        }
+    }
+}
+
 /// What makes the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum FailOn {
@@ -108,6 +132,7 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         context.config.policy.check(&context.rules)?;
     }
     context.rules.select(&args.only, &args.skip)?;
+    context.rules.at_least(args.confidence.into(), &args.only);
     let baseline = args.baseline.as_deref().map(Baseline::load).transpose()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let limits = Limits {
@@ -131,8 +156,8 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
     }
     let learnt = learn(args, &findings, &context)?;
     let report = Report {
+        rules: context.rules.cards(&findings),
         findings,
-        rules: context.rules.cards(),
         coverage: tally.coverage(),
         learnt,
         repository,

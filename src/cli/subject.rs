@@ -170,7 +170,7 @@ fn told(text: &[u8], rule: &str, context: &Context) -> Result<Finding> {
         return Err(Hinted::usage(
             format!(
                 "it fails the checksum that every {} carries: it is cut off or mistyped",
-                rule.title
+                rule.title()
             ),
             "nothing was sent; give the whole secret",
         ));

@@ -54,7 +54,9 @@ fn text(subject: &Subject, answer: &Answer, out: &mut dyn Write) -> Result<()> {
     writeln!(
         out,
         "{} {}  {}",
-        subject.rule.title, subject.held.leak.redacted, subject.held.leak.fingerprint
+        subject.rule.title(),
+        subject.held.leak.redacted,
+        subject.held.leak.fingerprint
     )?;
     match &answer.verdict {
         Verdict::Live { reason } => writeln!(out, "live: {reason}")?,

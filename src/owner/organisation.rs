@@ -14,7 +14,7 @@ const MOST_OWNERS: usize = 100;
 
 /// Asks for the owners of each organisation.
 pub(super) async fn ask(caller: &Caller, rule: &Rule, held: &Held, found: &mut Found) {
-    let Some(file) = &rule.owners else {
+    let Some(file) = rule.owners() else {
         return;
     };
     let steps = [step(file)];

@@ -38,7 +38,7 @@ pub struct Learnt {
 pub struct Report {
     /// What was found; every format puts it into an order of its own.
     pub findings: Vec<Finding>,
-    /// The rules in use.
+    /// The rules of the findings.
     pub rules: Vec<RuleCard>,
     /// What the scan went through.
     pub coverage: Coverage,

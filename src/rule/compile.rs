@@ -8,7 +8,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::checksum::Checksum;
 use super::file::{
-    ContainFile, ContextFile, DecodeFile, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
+    ContainFile, ContextFile, DecodeFile, Looks, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
     ServiceHead, VerifyFile,
 };
 use super::keywords;
@@ -24,23 +24,38 @@ pub struct Service {
     pub name: String,
     /// Where it was read from, for messages.
     pub shown: String,
-    /// `[service]`.
-    pub head: ServiceHead,
+    text: &'static str,
+    file: OnceLock<ServiceFile>,
 }
 
 impl Service {
+    /// The rule file as written; one that was built in is read when first asked for.
+    pub fn file(&self) -> &ServiceFile {
+        #[expect(
+            clippy::expect_used,
+            reason = "rules check has read every file that is built in"
+        )]
+        self.file
+            .get_or_init(|| toml::from_str(self.text).expect("a rule file that was built in can be read"))
+    }
+
+    /// `[service]`.
+    pub fn head(&self) -> &ServiceHead {
+        &self.file().service
+    }
+
     /// Base URLs that the rule file names: its regions, else `https://` and its first host, else none.
     pub fn bases(&self) -> Vec<String> {
-        if self.head.regions.is_empty() {
-            return self
-                .head
+        let head = self.head();
+        if head.regions.is_empty() {
+            return head
                 .hosts
                 .first()
                 .map(|host| format!("https://{host}"))
                 .into_iter()
                 .collect();
         }
-        self.head.regions.clone()
+        head.regions.clone()
     }
 
     /// A page of the rule file on the first of [`Service::bases`], for who does not know which instance it is about.
@@ -81,8 +96,6 @@ pub struct Rule {
     pub id: RuleId,
     /// Its service.
     pub service: Arc<Service>,
-    /// What it is called.
-    pub title: String,
     /// The pattern's text.
     pub pattern: String,
     regex: OnceLock<Regex>,
@@ -98,6 +111,16 @@ pub struct Rule {
     pub entropy: Option<f64>,
     /// Least number of digits.
     pub digits: usize,
+    /// How the value must look.
+    pub looks: Option<Looks>,
+    /// What is judged is the text whose base64 it is, if it is any.
+    pub base64: bool,
+    /// Words of placeholders, in lower case.
+    pub unless_value: Vec<String>,
+    /// Starts of the SHA-256 of values that documentation prints.
+    pub published: Vec<String>,
+    /// Every other rule goes before it.
+    pub yields: bool,
     /// How sure a match is.
     pub confidence: Confidence,
     /// How bad; `Info` where public by design.
@@ -110,18 +133,7 @@ pub struct Rule {
     pub needs: Vec<RuleId>,
     /// Self-description of the secret.
     pub decode: Option<DecodeFile>,
-    /// Texts that must be found, joiner dropped.
-    pub accepts: Vec<String>,
-    /// Texts that must not.
-    pub rejects: Vec<String>,
-    /// How to ask whether it is alive.
-    pub verify: Option<Arc<VerifyFile>>,
-    /// How to find organisation owners.
-    pub owners: Option<Arc<OwnersFile>>,
-    /// What an organisation can do.
-    pub contain: Option<Arc<ContainFile>>,
-    /// How to revoke.
-    pub revoke: Option<Arc<RevokeFile>>,
+    place: usize,
 }
 
 impl Rule {
@@ -135,22 +147,87 @@ impl Rule {
             .get_or_init(|| build(&self.pattern).expect("the pattern was checked on load"))
     }
 
+    fn written(&self) -> &RuleFile {
+        &self.service.file().rule[self.place]
+    }
+
+    /// What it is called.
+    pub fn title(&self) -> &str {
+        &self.written().title
+    }
+
+    /// Texts that must be found, joiner dropped.
+    pub fn accepts(&self) -> Vec<String> {
+        plain(&self.written().accepts)
+    }
+
+    /// Texts that must not, joiner dropped.
+    pub fn rejects(&self) -> Vec<String> {
+        plain(&self.written().rejects)
+    }
+
+    /// How to ask whether it is alive.
+    pub fn verify(&self) -> Option<&VerifyFile> {
+        self.section(
+            self.written().verify.as_ref(),
+            self.service.file().verify.as_ref(),
+        )
+    }
+
+    /// How to find organisation owners.
+    pub fn owners(&self) -> Option<&OwnersFile> {
+        self.section(
+            self.written().owners.as_ref(),
+            self.service.file().owners.as_ref(),
+        )
+    }
+
+    /// What an organisation can do.
+    pub fn contain(&self) -> Option<&ContainFile> {
+        self.section(
+            self.written().contain.as_ref(),
+            self.service.file().contain.as_ref(),
+        )
+    }
+
+    /// How to revoke.
+    pub fn revoke(&self) -> Option<&RevokeFile> {
+        self.section(
+            self.written().revoke.as_ref(),
+            self.service.file().revoke.as_ref(),
+        )
+    }
+
+    fn section<'a, T>(&self, own: Option<&'a Section<T>>, default: Option<&'a T>) -> Option<&'a T> {
+        match own {
+            _ if self.public => None,
+            Some(Section::Own(own)) => Some(own),
+            Some(Section::Off) => None,
+            None => default,
+        }
+    }
+
     /// What a report needs to know.
     pub fn card(&self) -> RuleCard {
+        let head = self.service.head();
         RuleCard {
             id: self.id.clone(),
-            title: self.title.clone(),
-            service: self.service.head.name.clone(),
-            docs: self.service.head.docs.clone(),
+            title: self.title().to_owned(),
+            service: head.name.clone(),
+            docs: head.docs.clone(),
             page: self
-                .revoke
-                .as_ref()
+                .revoke()
                 .and_then(|revoke| revoke.ways().find_map(|way| way.page.as_ref()))
                 .and_then(|page| self.service.page(page)),
             severity: self.severity,
             confidence: self.confidence,
         }
     }
+}
+
+/// Joins what was split so that no repository holds token-shaped text.
+fn plain(texts: &[String]) -> Vec<String> {
+    texts.iter().map(|text| text.replace('·', "")).collect()
 }
 
 /// Builds the pattern; bounded, so that a hostile rule file cannot take the memory.
@@ -163,55 +240,60 @@ pub(super) fn build(pattern: &str) -> Result<Regex, regex::Error> {
 
 /// Gives a rule file its meaning.
 pub(super) fn compile(name: &str, shown: &str, file: ServiceFile) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
-    let service = Arc::new(Service {
-        name: name.to_owned(),
-        shown: shown.to_owned(),
-        head: file.service.clone(),
-    });
-    let ids: BTreeSet<&str> = file.rule.iter().map(|rule| rule.id.as_str()).collect();
-    if ids.len() != file.rule.len() {
-        bail!("{shown}: two rules have the same id");
-    }
-    let defaults = Defaults {
-        verify: file.verify.map(Arc::new),
-        owners: file.owners.map(Arc::new),
-        contain: file.contain.map(Arc::new),
-        revoke: file.revoke.map(Arc::new),
-    };
     let mut rules = Vec::with_capacity(file.rule.len());
     for rule in &file.rule {
-        let id = RuleId::new(name, &rule.id);
+        let shape =
+            keywords::Shape::of(&rule.pattern).with_context(|| format!("{shown}: rule {:?}", rule.id))?;
+        rules.push((rule.clone(), shape));
+    }
+    let service = Service {
+        name: name.to_owned(),
+        shown: shown.to_owned(),
+        text: "",
+        file: OnceLock::from(file),
+    };
+    with_rules(service, rules)
+}
+
+/// The same for a file that was built in: its patterns were read then, its sections are read when first asked for.
+pub(super) fn bundled(
+    name: &str,
+    shown: String,
+    rules: Vec<(RuleFile, keywords::Shape)>,
+    text: &'static str,
+) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
+    let service = Service {
+        name: name.to_owned(),
+        shown,
+        text,
+        file: OnceLock::new(),
+    };
+    with_rules(service, rules)
+}
+
+fn with_rules(
+    service: Service,
+    written: Vec<(RuleFile, keywords::Shape)>,
+) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
+    let service = Arc::new(service);
+    let shown = &service.shown;
+    let ids: BTreeSet<String> = written.iter().map(|(rule, _)| rule.id.clone()).collect();
+    if ids.len() != written.len() {
+        bail!("{shown}: two rules have the same id");
+    }
+    let mut rules = Vec::with_capacity(written.len());
+    for (place, (rule, shape)) in written.into_iter().enumerate() {
+        let id = rule.id.clone();
         if let Some(lost) = rule.needs.iter().find(|other| !ids.contains(other.as_str())) {
-            bail!(
-                "{shown}: rule {:?} needs {lost:?}, which this file does not have",
-                rule.id
-            );
+            bail!("{shown}: rule {id:?} needs {lost:?}, which this file does not have");
         }
-        rules.push(Arc::new(
-            one(id, rule, &service, &defaults).with_context(|| format!("{shown}: rule {:?}", rule.id))?,
-        ));
+        let compiled = one(place, rule, shape, &service).with_context(|| format!("{shown}: rule {id:?}"))?;
+        rules.push(Arc::new(compiled));
     }
     Ok((service, rules))
 }
 
-struct Defaults {
-    verify: Option<Arc<VerifyFile>>,
-    owners: Option<Arc<OwnersFile>>,
-    contain: Option<Arc<ContainFile>>,
-    revoke: Option<Arc<RevokeFile>>,
-}
-
-fn section<T: Clone>(own: Option<&Section<T>>, default: Option<&Arc<T>>, public: bool) -> Option<Arc<T>> {
-    match own {
-        _ if public => None,
-        Some(Section::Own(own)) => Some(Arc::new(own.clone())),
-        Some(Section::Off) => None,
-        None => default.cloned(),
-    }
-}
-
-fn one(id: RuleId, file: &RuleFile, service: &Arc<Service>, defaults: &Defaults) -> Result<Rule> {
-    let shape = keywords::Shape::of(&file.pattern)?;
+fn one(place: usize, file: RuleFile, shape: keywords::Shape, service: &Arc<Service>) -> Result<Rule> {
     if !shape.groups.iter().any(|group| group == "secret") {
         bail!("the pattern has no group (?<secret>…)");
     }
@@ -226,8 +308,8 @@ fn one(id: RuleId, file: &RuleFile, service: &Arc<Service>, defaults: &Defaults)
         );
     }
     let context = file.context.as_ref().map(Context::of);
-    let keywords = match (&file.keywords, &context) {
-        (given, _) if !given.is_empty() => given.clone(),
+    let keywords = match (file.keywords, &context) {
+        (given, _) if !given.is_empty() => given,
         (_, Some(context)) => context.words.clone(),
         _ => shape.keywords,
     };
@@ -235,12 +317,10 @@ fn one(id: RuleId, file: &RuleFile, service: &Arc<Service>, defaults: &Defaults)
         bail!("no literal of two characters or more occurs in every match: give keywords or context");
     }
     let checksum = file.checksum.as_deref().map(Checksum::named).transpose()?;
-    let plain = |texts: &[String]| texts.iter().map(|text| text.replace('·', "")).collect();
     Ok(Rule {
-        id,
+        id: RuleId::new(&service.name, &file.id),
         service: Arc::clone(service),
-        title: file.title.clone(),
-        pattern: file.pattern.clone(),
+        pattern: file.pattern,
         regex: OnceLock::new(),
         keywords,
         longest: shape.longest,
@@ -248,6 +328,15 @@ fn one(id: RuleId, file: &RuleFile, service: &Arc<Service>, defaults: &Defaults)
         checksum,
         entropy: file.entropy,
         digits: file.digits,
+        looks: file.looks,
+        published: file.published,
+        yields: file.yields,
+        base64: file.base64,
+        unless_value: file
+            .unless_value
+            .iter()
+            .map(|word| word.to_ascii_lowercase())
+            .collect(),
         confidence: file.confidence,
         severity: if file.public {
             Severity::Info
@@ -261,12 +350,7 @@ fn one(id: RuleId, file: &RuleFile, service: &Arc<Service>, defaults: &Defaults)
             .iter()
             .map(|other| RuleId::new(&service.name, other))
             .collect(),
-        decode: file.decode.clone(),
-        accepts: plain(&file.accepts),
-        rejects: plain(&file.rejects),
-        verify: section(file.verify.as_ref(), defaults.verify.as_ref(), file.public),
-        owners: section(file.owners.as_ref(), defaults.owners.as_ref(), file.public),
-        contain: section(file.contain.as_ref(), defaults.contain.as_ref(), file.public),
-        revoke: section(file.revoke.as_ref(), defaults.revoke.as_ref(), file.public),
+        decode: file.decode,
+        place,
     })
 }

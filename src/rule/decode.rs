@@ -40,3 +40,33 @@ pub fn read(decode: &DecodeFile, text: &[u8]) -> Option<BTreeMap<String, String>
     }
     Some(facts)
 }
+
+/// The printable text that `text` is base64 of, and of `user:password` the password; nothing if it is anything else.
+pub fn written(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = printable(text)?;
+    let start = plain.iter().position(|&byte| byte == b':').map_or(0, |at| at + 1);
+    Some(plain.split_off(start))
+}
+
+/// Shorter passwords are those of examples.
+const SHORTEST_PASSWORD: usize = 4;
+
+/// The password of the `user:password` that `text` is base64 of.
+pub fn password(text: &[u8]) -> Option<Vec<u8>> {
+    let mut plain = printable(text)?;
+    let colon = plain.iter().position(|&byte| byte == b':')?;
+    let password = plain.split_off(colon + 1);
+    (password.len() >= SHORTEST_PASSWORD).then_some(password)
+}
+
+fn printable(text: &[u8]) -> Option<Vec<u8>> {
+    let lenient = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let mut plain = GeneralPurpose::new(&alphabet::STANDARD, lenient)
+        .decode(text)
+        .ok()?;
+    while plain.last().is_some_and(u8::is_ascii_whitespace) {
+        plain.pop();
+    }
+    let printable = plain.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ');
+    printable.then_some(plain)
+}

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use regex::bytes::Captures;
+use sha2::{Digest as _, Sha256};
 
 use super::compile::{Context, Rule};
-use super::decode;
+use super::file::Looks;
+use super::{decode, placeholder, random};
 
 /// How far before the secret the words of `context.unless` are looked for, in bytes.
 pub const UNLESS_WITHIN: usize = 24;
+
+/// Words of `context.words` from this length on count wherever they stand; shorter ones occur in other words by chance.
+const LONG_WORD: usize = 6;
 
 /// A match that holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,7 @@ pub fn judge(rule: &Rule, hay: &[u8], captures: &Captures<'_>) -> Option<Judged>
         || rule.checksum.is_some_and(|checksum| !checksum.holds(bytes))
         || bytes.iter().filter(|byte| byte.is_ascii_digit()).count() < rule.digits
         || rule.entropy.is_some_and(|least| entropy(bytes) < least)
+        || !is_written(rule, bytes)
         || rule
             .context
             .as_ref()
@@ -50,6 +56,44 @@ pub fn first(rule: &Rule, hay: &[u8]) -> Option<Judged> {
     rule.regex()
         .captures_iter(hay)
         .find_map(|captures| judge(rule, hay, &captures))
+}
+
+/// Whether the value, or the text in it, looks like a secret and not like a placeholder.
+fn is_written(rule: &Rule, secret: &[u8]) -> bool {
+    if rule.looks.is_none() && rule.unless_value.is_empty() && rule.published.is_empty() {
+        return true;
+    }
+    let text = match rule.looks {
+        _ if !rule.base64 => None,
+        Some(Looks::Any) => match decode::password(secret) {
+            None => return false,
+            password => password,
+        },
+        _ => decode::written(secret),
+    };
+    let value = text.as_deref().unwrap_or(secret);
+    let looks = match rule.looks {
+        None => true,
+        Some(_) if placeholder::is_placeholder(value) => false,
+        Some(Looks::Random) => random::is_random(value),
+        Some(Looks::Chosen) => random::is_random(value) || placeholder::is_chosen(value),
+        Some(Looks::Any) => true,
+    };
+    let lower = value.to_ascii_lowercase();
+    let refused = |word: &String| memchr::memmem::find(&lower, word.as_bytes()).is_some();
+    looks && !rule.unless_value.iter().any(refused) && !is_published(rule, secret)
+}
+
+/// Whether the service's own documentation prints this very value.
+fn is_published(rule: &Rule, secret: &[u8]) -> bool {
+    if rule.published.is_empty() {
+        return false;
+    }
+    let digest = Sha256::digest(secret);
+    let start = digest[..8]
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    rule.published.contains(&start)
 }
 
 /// Shannon entropy in bits per byte.
@@ -72,12 +116,12 @@ pub fn entropy(bytes: &[u8]) -> f64 {
 fn stands_in(context: &Context, hay: &[u8], secret: &Range<usize>) -> bool {
     let near =
         secret.start.saturating_sub(context.within)..secret.end.saturating_add(context.within).min(hay.len());
-    let near = hay[near].to_ascii_lowercase();
-    if !context
-        .words
-        .iter()
-        .any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
-    {
+    let (written, near) = (&hay[near.clone()], hay[near].to_ascii_lowercase());
+    let stands = |word: &String| {
+        memchr::memmem::find_iter(&near, word.as_bytes())
+            .any(|at| word.len() >= LONG_WORD || is_word(written, at, word.len()))
+    };
+    if !context.words.iter().any(stands) {
         return false;
     }
     // One byte more than is looked at, so that a word cut in two is not taken for a whole one.
@@ -86,6 +130,26 @@ fn stands_in(context: &Context, hay: &[u8], secret: &Range<usize>) -> bool {
         .unless
         .iter()
         .any(|word| holds_word(&before, word.as_bytes(), secret.start > UNLESS_WITHIN))
+}
+
+/// Whether the letters at `at` are a word of their own, as names are put together: `oktaToken`, `OKTA_TOKEN` and `myOkta`
+/// hold `okta`, `rookTable` does not, and `sumOfAll` does not hold `sumo`.
+fn is_word(text: &[u8], at: usize, length: usize) -> bool {
+    let word = &text[at..at + length];
+    let Some((first, rest)) = word.split_first() else {
+        return false;
+    };
+    let begins = at
+        .checked_sub(1)
+        .and_then(|before| text.get(before))
+        .is_none_or(|before| {
+            !before.is_ascii_alphabetic()
+                || (before.is_ascii_lowercase() && first.is_ascii_uppercase())
+                || text[..at].ends_with(b"-D")
+        });
+    let upper = rest.iter().any(u8::is_ascii_uppercase);
+    let lower = rest.iter().any(u8::is_ascii_lowercase);
+    begins && !(upper && lower) && !(upper && first.is_ascii_lowercase())
 }
 
 /// Whether `word` stands in `text` without a further letter on either side; with `cut`, not at its very beginning.
@@ -101,13 +165,33 @@ fn holds_word(text: &[u8], word: &[u8], cut: bool) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{entropy, holds_word};
+    use super::{entropy, holds_word, is_word};
 
     #[test]
     fn entropy_counts_bits_per_byte() {
         assert!((entropy(b"abcd") - 2.0).abs() < 1e-9);
         assert!(entropy(b"aaaa").abs() < 1e-9);
         assert!(entropy(b"").abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_short_context_word_is_told_from_the_middle_of_another() {
+        let holds = |text: &str, word: &str| {
+            let at = text.to_lowercase().find(word).unwrap();
+            is_word(text.as_bytes(), at, word.len())
+        };
+        for text in [
+            "oktaToken",
+            "OKTA_TOKEN",
+            "myOkta",
+            "corp_okta=",
+            "OktaKey",
+            "java -Dokta.token=",
+        ] {
+            assert!(holds(text, "okta"), "{text}");
+        }
+        assert!(!holds("rookTable", "okta"));
+        assert!(!holds("sumOfAll", "sumo"));
     }
 
     #[test]

@@ -9,7 +9,10 @@ pub mod decode;
 pub mod file;
 pub mod judge;
 mod keywords;
+pub mod placeholder;
+pub mod random;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +20,7 @@ use anyhow::{Context, Result, bail};
 
 pub use compile::{Context as NearWords, Rule, Service};
 
-use crate::finding::{RuleCard, RuleId};
+use crate::finding::{Confidence, Finding, RuleCard, RuleId};
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
@@ -31,6 +34,8 @@ pub struct RuleSet {
     pub services: Vec<Arc<Service>>,
     /// Their rules, in the order of the files.
     pub rules: Vec<Arc<Rule>>,
+    /// Findings of rules less sure than this are left out.
+    pub least: Confidence,
 }
 
 impl RuleSet {
@@ -39,14 +44,19 @@ impl RuleSet {
         Self {
             services: Vec::new(),
             rules: Vec::new(),
+            least: Confidence::Low,
         }
     }
 
     /// The rule files that were built in.
     pub fn bundled() -> Result<Self> {
         let mut set = Self::empty();
-        for (name, text) in BUNDLED {
-            set.add(name, &format!("rules/{name}.toml (built in)"), text)?;
+        for (name, rules, text) in BUNDLED {
+            let shown = format!("rules/{name}.toml (built in)");
+            let rules = serde_json::from_str(rules).with_context(|| shown.clone())?;
+            let (service, rules) = compile::bundled(name, shown, rules, text)?;
+            set.services.push(service);
+            set.rules.extend(rules);
         }
         Ok(set)
     }
@@ -135,8 +145,21 @@ impl RuleSet {
         Ok(())
     }
 
-    /// What reports need to know of each rule.
-    pub fn cards(&self) -> Vec<RuleCard> {
-        self.rules.iter().map(|rule| rule.card()).collect()
+    /// Leaves out what is less sure than `least`, but for parts that other rules need and rules that `named` asks for.
+    pub fn at_least(&mut self, least: Confidence, named: &[String]) {
+        if !named.is_empty() {
+            return;
+        }
+        self.least = least;
+        let needed: BTreeSet<RuleId> = self.rules.iter().flat_map(|rule| rule.needs.clone()).collect();
+        self.rules
+            .retain(|rule| rule.confidence <= least || needed.contains(&rule.id));
+    }
+
+    /// What a report of these findings needs to know of their rules.
+    pub fn cards(&self, findings: &[Finding]) -> Vec<RuleCard> {
+        let found: BTreeSet<&RuleId> = findings.iter().map(|finding| &finding.rule).collect();
+        let rules = self.rules.iter().filter(|rule| found.contains(&rule.id));
+        rules.map(|rule| rule.card()).collect()
     }
 }

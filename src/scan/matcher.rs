@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
 use super::place::{Lines, TextPlace};
-use crate::finding::{Parts, RuleId, Suppression};
+use crate::finding::{Confidence, Parts, RuleId, Suppression};
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
@@ -52,6 +52,7 @@ pub struct Scanner {
     /// For each keyword of the gate, the rules that it calls.
     called: Vec<Vec<usize>>,
     key: FingerprintKey,
+    least: Confidence,
 }
 
 /// A match that its rule stands by.
@@ -83,6 +84,7 @@ impl Scanner {
             gate,
             called,
             key,
+            least: rules.least,
         }
     }
 
@@ -98,9 +100,10 @@ impl Scanner {
                 self.search(rule, text, window, &mut candidates);
             }
         }
-        let candidates = self.strongest(candidates);
+        let candidates = self.strongest(self.whole(candidates));
         let mut hits = self.hits(text, candidates);
         join_parts(&mut hits);
+        hits.retain(|hit| hit.rule.confidence <= self.least);
         hits
     }
 
@@ -149,13 +152,33 @@ impl Scanner {
         }
     }
 
-    /// Where two rules claim the same bytes, the surer one wins, then the longer match, then the earlier rule.
+    /// Without candidates whose other parts stand nowhere near, so that they take no bytes from another rule.
+    fn whole(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let parts: Vec<(usize, Range<usize>)> = candidates
+            .iter()
+            .map(|candidate| (candidate.rule, candidate.range.clone()))
+            .collect();
+        candidates.retain(|candidate| {
+            self.rules[candidate.rule].needs.iter().all(|id| {
+                parts.iter().any(|(rule, range)| {
+                    self.rules[*rule].id == *id && gap(range, &candidate.range) <= PARTS_WITHIN
+                })
+            })
+        });
+        candidates
+    }
+
+    /// Where two rules claim the same bytes, one that does not yield wins, then the surer one, then the longer match,
+    /// then one whose words stand near, then the earlier rule.
     fn strongest(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         candidates.sort_by_key(|candidate| {
             let length = candidate.range.len();
+            let rule = &self.rules[candidate.rule];
             (
-                self.rules[candidate.rule].confidence,
+                rule.yields,
+                rule.confidence,
                 std::cmp::Reverse(length),
+                rule.context.is_none(),
                 candidate.rule,
                 candidate.range.start,
             )
@@ -222,15 +245,17 @@ fn reach(rule: &Rule) -> usize {
         + 1
 }
 
+/// Bytes between two ranges.
+fn gap(a: &Range<usize>, b: &Range<usize>) -> usize {
+    b.start.saturating_sub(a.end).max(a.start.saturating_sub(b.end))
+}
+
 /// Gives each hit the nearest hit of every rule that it needs; without them it is no finding.
 fn join_parts(hits: &mut Vec<Hit>) {
     let near = |hit: &Hit, id: &RuleId| {
-        let gap = |other: &&Hit| {
-            let (a, b) = (&hit.range, &other.range);
-            b.start.saturating_sub(a.end).max(a.start.saturating_sub(b.end))
-        };
-        let other = hits.iter().filter(|other| other.rule.id == *id).min_by_key(gap)?;
-        (gap(&other) <= PARTS_WITHIN).then(|| (id.rule().to_owned(), other.secret.clone()))
+        let far = |other: &&Hit| gap(&hit.range, &other.range);
+        let other = hits.iter().filter(|other| other.rule.id == *id).min_by_key(far)?;
+        (far(&other) <= PARTS_WITHIN).then(|| (id.rule().to_owned(), other.secret.clone()))
     };
     let parts: Vec<Option<Parts>> = hits
         .iter()

@@ -103,7 +103,7 @@ impl Verifier {
         if rule.public {
             return Err("public by design: never asked".to_owned());
         }
-        let Some(verify) = &rule.verify else {
+        let Some(verify) = rule.verify() else {
             return Err("no call is known that proves it".to_owned());
         };
         let bases = match self.caller.bases_of(&rule.service, held) {

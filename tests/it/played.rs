@@ -139,10 +139,7 @@ pub(crate) fn rules(head: &str, rest: &str) -> RuleSet {
          [[rule]]\nid = \"token\"\ntitle = \"Example token\"\n\
          pattern = '\\b(?<secret>exp_[a-z0-9]{{20}})\\b'\nconfidence = \"high\"\nseverity = \"high\"\n{rest}\n"
     );
-    let mut set = RuleSet {
-        services: vec![],
-        rules: vec![],
-    };
+    let mut set = RuleSet::empty();
     set.add("example", "example.toml", &text).unwrap();
     set
 }

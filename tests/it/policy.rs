@@ -263,10 +263,7 @@ fn a_policy_that_cannot_mean_what_it_says_is_refused() {
 
 #[test]
 fn names_that_exist_nowhere_are_found_before_they_silently_do_nothing() {
-    let mut rules = RuleSet {
-        services: Vec::new(),
-        rules: Vec::new(),
-    };
+    let mut rules = RuleSet::empty();
     rules
         .add("example", "example.toml", EXAMPLE)
         .unwrap_or_else(|error| panic!("{error:#}"));

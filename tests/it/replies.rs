@@ -56,7 +56,7 @@ fn read(path: &Path) -> Exchange {
 
 /// The verdict's word, `fallback` where the first reply leads to the second question.
 fn verdict(rule: &Rule, exchange: &Exchange) -> &'static str {
-    let verify = rule.verify.as_ref().unwrap();
+    let verify = rule.verify().unwrap();
     let (live, dead) = match &verify.fallback {
         Some(fallback) if exchange.fallback => (&fallback.live, &fallback.dead),
         Some(fallback) if expect::any(&fallback.when, &exchange.reply) => return "fallback",
@@ -110,19 +110,27 @@ fn every_recorded_reply_comes_to_the_verdict_in_its_name() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The services that unleak was first made for; their exchanges are written by hand from their sources. The calls of the
+/// catalogue come from tables of facts: recordings made up from the same tables would prove nothing, so those services
+/// are held to the tests below, which need none, until somebody records what they say.
+const RECORDED: [&str; 6] = ["github", "gitlab", "gocd", "posthog", "sentry", "unleak"];
+
+/// Whether any rule of the service knows a reply that proves a token dead.
+fn dies(service: &str) -> bool {
+    let set = RuleSet::bundled().unwrap();
+    let of_service = set.rules.iter().filter(|rule| rule.service.name == service);
+    let mut asked = of_service.filter_map(|rule| rule.verify());
+    asked.any(|verify| !verify.dead.is_empty())
+}
+
 #[test]
-fn every_service_has_a_recorded_reply_for_each_verdict_and_for_a_page_in_html() {
+fn every_recorded_service_has_a_reply_for_each_verdict_and_for_a_page_in_html() {
     let all = recorded();
-    for service in RuleSet::bundled().unwrap().services {
-        let names: Vec<String> = all
-            .get(&service.name)
-            .map(|files| {
-                files
-                    .iter()
-                    .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
-                    .collect()
-            })
-            .unwrap_or_default();
+    for service in all.keys().map(String::as_str).chain(RECORDED) {
+        let names: Vec<String> = all[service]
+            .iter()
+            .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+            .collect();
         for start in [
             "live-",
             "dead-",
@@ -131,21 +139,22 @@ fn every_service_has_a_recorded_reply_for_each_verdict_and_for_a_page_in_html() 
             "unknown-html-401",
         ] {
             assert!(
-                names.iter().any(|name| name.starts_with(start)),
-                "{}: no {start}… under fixtures/replies",
-                service.name
+                (start == "dead-" && !dies(service)) || names.iter().any(|name| name.starts_with(start)),
+                "{service}: no {start}… under fixtures/replies"
             );
         }
     }
 }
 
 #[test]
-fn every_dead_reply_of_every_rule_is_recorded() {
+fn every_dead_reply_of_every_recorded_rule_is_recorded() {
     let set = RuleSet::bundled().unwrap();
     let all = recorded();
     for rule in &set.rules {
-        let Some(verify) = &rule.verify else { continue };
-        let exchanges: Vec<_> = all[&rule.service.name].iter().map(|path| read(path)).collect();
+        let (Some(verify), Some(files)) = (rule.verify(), all.get(&rule.service.name)) else {
+            continue;
+        };
+        let exchanges: Vec<_> = files.iter().map(|path| read(path)).collect();
         for (at, wanted) in verify.dead.iter().enumerate() {
             assert!(
                 exchanges
@@ -157,4 +166,40 @@ fn every_dead_reply_of_every_rule_is_recorded() {
             );
         }
     }
+}
+
+/// What stands between us and a service, and what a service says when it is asked too much, tells nothing of a token.
+#[test]
+fn no_rule_takes_a_page_in_html_an_empty_reply_or_a_refusal_to_serve_for_an_answer() {
+    const LOGIN: &str =
+        "<!DOCTYPE html><html><head><title>Sign in</title></head><body><form></form></body></html>";
+    let set = RuleSet::bundled().unwrap();
+    let mut wrong = Vec::new();
+    for rule in &set.rules {
+        let Some(verify) = rule.verify() else { continue };
+        let mut asked = vec![(&verify.live, &verify.dead)];
+        asked.extend(
+            verify
+                .fallback
+                .as_ref()
+                .map(|second| (&second.live, &second.dead)),
+        );
+        for (live, dead) in asked {
+            for (status, body) in [
+                (200, LOGIN),
+                (401, LOGIN),
+                (403, LOGIN),
+                (404, LOGIN),
+                (502, LOGIN),
+                (429, r#"{"message":"Too Many Requests"}"#),
+                (500, r#"{"message":"Internal Server Error"}"#),
+            ] {
+                let reply = Reply::new(status, [], body.as_bytes().to_vec());
+                if !matches!(judge(live, dead, &reply), Verdict::Unknown { .. }) {
+                    wrong.push(format!("{}: {status} {}", rule.id, &body[..10]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

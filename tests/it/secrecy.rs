@@ -50,7 +50,7 @@ async fn the_secret_and_the_operators_credential_are_in_no_log_no_error_and_no_u
         let answer = Verifier::new(caller.clone()).verify(&set.rules[0], &held).await;
         said.push_str(&format!("{answer:?}"));
         let values = Values::of(&held, &caller, &set.services[0], base);
-        let call = set.rules[0].verify.as_ref().unwrap().identify[0].call();
+        let call = set.rules[0].verify().unwrap().identify[0].call();
         let got = caller.act(&set.services[0], &call, &values).await;
         said.push_str(&format!("{got:?} {values:?}"));
     }

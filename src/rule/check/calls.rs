@@ -124,7 +124,7 @@ pub(super) fn check(rule: &Rule, call: &CallFile, frame: &Frame<'_>, notes: &mut
 }
 
 fn address(rule: &Rule, url: &str, place: &str, notes: &mut Notes<'_>) {
-    let hosts = &rule.service.head.hosts;
+    let hosts = &rule.service.head().hosts;
     let start = ["{base}", "{region}"]
         .into_iter()
         .find_map(|start| url.strip_prefix(start));

@@ -129,7 +129,7 @@ fn head(service: &Service, notes: &mut Notes<'_>) {
         hosts,
         regions,
         values,
-    } = &service.head;
+    } = &service.head();
     notes.add_unless(
         !name.trim().is_empty(),
         "service.name is empty",
@@ -180,7 +180,7 @@ fn names(rule: &Rule, notes: &mut Notes<'_>) {
         "use lower-case letters and digits with single hyphens between words",
     );
     notes.add_unless(
-        !rule.title.trim().is_empty(),
+        !rule.title().trim().is_empty(),
         "its title is empty",
         "say what the token is called",
     );
@@ -188,10 +188,12 @@ fn names(rule: &Rule, notes: &mut Notes<'_>) {
 
 /// Severity and confidence that go together, and with what the rule knows.
 fn weight(rule: &Rule, notes: &mut Notes<'_>) {
-    let proved = rule.checksum.is_some() || rule.decode.is_some() || rule.prefix.len() >= 4;
+    // A mark such as OpenAI's T3BlbkFJ stands in the middle of the token.
+    let marked = rule.context.is_none() && rule.keywords.iter().all(|word| word.len() >= 8);
+    let proved = rule.checksum.is_some() || rule.decode.is_some() || rule.prefix.len() >= 4 || marked;
     notes.add_unless(
         proved || rule.confidence != Confidence::High,
-        "its confidence is high, with no checksum, no decode and no prefix of four characters",
+        "its confidence is high, with no checksum, no decode, no prefix of four characters and no mark of eight",
         "set confidence to medium or low",
     );
     notes.add_unless(
@@ -232,11 +234,11 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
         return;
     }
     notes.add_unless(
-        !rule.accepts.is_empty() && !rule.rejects.is_empty(),
+        !rule.accepts().is_empty() && !rule.rejects().is_empty(),
         "its accepts or rejects are empty",
         "give texts that hold the token in varied surroundings, and near misses",
     );
-    for (at, text) in rule.accepts.iter().enumerate() {
+    for (at, text) in rule.accepts().iter().enumerate() {
         let number = at + 1;
         let lower = text.to_lowercase();
         notes.add_unless(
@@ -262,7 +264,7 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
             );
         }
     }
-    for (at, text) in rule.rejects.iter().enumerate() {
+    for (at, text) in rule.rejects().iter().enumerate() {
         notes.add_unless(
             judge::first(rule, text.as_bytes()).is_none(),
             format!("its rejects no. {} is found", at + 1),

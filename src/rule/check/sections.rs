@@ -16,7 +16,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
     let offline = offline_names(rule, notes);
     let mut online = offline.clone();
     online.extend(["organisation".to_owned(), "cause".to_owned()]);
-    if let Some(verify) = &rule.verify {
+    if let Some(verify) = rule.verify() {
         online.extend(identity_names(verify));
         asks(rule, verify, &offline, notes);
     }
@@ -24,12 +24,12 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
         let single = |name: &&String| *name != "organisations" && *name != "scopes";
         online.extend(decode.identity.keys().filter(single).cloned());
     }
-    if let Some(file) = &rule.owners {
+    if let Some(file) = rule.owners() {
         let mut known = online.clone();
         known.remove("cause");
         owners(rule, file, &known, notes);
     }
-    if let Some(file) = &rule.contain {
+    if let Some(file) = rule.contain() {
         let way = Way {
             place: "[contain]".to_owned(),
             with: file.with,
@@ -43,7 +43,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
             "say what it does to whom: it is shown before anything is done",
         );
     }
-    if let Some(file) = &rule.revoke {
+    if let Some(file) = rule.revoke() {
         for (at, one) in file.ways().enumerate() {
             let place = if at == 0 {
                 "[revoke]".to_owned()
@@ -51,7 +51,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
                 format!("[revoke] otherwise no. {at}")
             };
             notes.add_unless(
-                !one.everywhere || !rule.service.head.regions.is_empty(),
+                !one.everywhere || !rule.service.head().regions.is_empty(),
                 format!("{place} everywhere is set, but the service has no regions"),
                 "list service.regions, or leave everywhere out",
             );
@@ -74,7 +74,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
 /// Names that are filled before the service was asked anything.
 fn offline_names(rule: &Rule, notes: &mut Notes<'_>) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = ["secret", "base", "operator"].map(str::to_owned).into();
-    known.extend(rule.service.head.values.keys().cloned());
+    known.extend(rule.service.head().values.keys().cloned());
     known.extend(rule.needs.iter().map(|part| part.rule().to_owned()));
     if let Some(decode) = &rule.decode {
         for (name, pointer) in &decode.take {

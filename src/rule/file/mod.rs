@@ -7,7 +7,7 @@ mod section;
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use section::{
     CallFile, ContainFile, Expect, FallbackFile, FindFile, IdentifyFile, IdentityFile, OwnersFile, Paging,
@@ -75,6 +75,21 @@ pub struct RuleFile {
     /// The secret holds at least so many digits.
     #[serde(default)]
     pub digits: usize,
+    /// How the value must look, for shapes that say little; placeholders are refused then (`rule/placeholder.rs`).
+    pub looks: Option<Looks>,
+    /// Where the secret is base64 of text, `looks` and `unless_value` are asked of that text; of `user:password`, of the
+    /// password. With `looks = "any"` it must be base64 of `user:password`.
+    #[serde(default)]
+    pub base64: bool,
+    /// Words, in any case of letters, that a placeholder holds and a secret does not: a match that holds one is none.
+    #[serde(default)]
+    pub unless_value: Vec<String>,
+    /// Values that the service's documentation prints: the first 16 hexadecimal digits of each one's SHA-256.
+    #[serde(default)]
+    pub published: Vec<String>,
+    /// On the same bytes every other rule goes before this one.
+    #[serde(default)]
+    pub yields: bool,
     /// How sure a match is.
     pub confidence: Confidence,
     /// How bad a live one is.
@@ -103,6 +118,18 @@ pub struct RuleFile {
     pub contain: Option<Section<ContainFile>>,
     /// Overrides the file's `[revoke]`; `false` switches it off.
     pub revoke: Option<Section<RevokeFile>>,
+}
+
+/// How a value looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Looks {
+    /// Drawn at random, not written by a person (`rule/random.rs`).
+    Random,
+    /// Random, or a password that a person chose: letters, digits and a sign.
+    Chosen,
+    /// Anything but a placeholder.
+    Any,
 }
 
 /// A section that a rule overrides, or `false` for "not for this rule".

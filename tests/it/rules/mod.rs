@@ -8,6 +8,8 @@ use std::path::Path;
 
 use unleak::rule::check::check;
 use unleak::rule::{RuleSet, judge};
+use unleak::scan::Scanner;
+use unleak::secret::FingerprintKey;
 
 use crate::support::tool::Tool;
 
@@ -19,6 +21,10 @@ fn shipped() -> RuleSet {
     let mut set = RuleSet::empty();
     set.load(folder()).expect("the folder loads");
     set
+}
+
+fn scanner(set: &RuleSet) -> Scanner {
+    Scanner::new(set, FingerprintKey::new(b"a key for tests".to_vec()))
 }
 
 #[test]
@@ -60,41 +66,39 @@ fn the_shipped_rule_files_are_built_in() {
     }
 }
 
+/// Shapes of several services overlap (a bare 32 hexadecimal digits near two names); what counts is whom the scan believes.
+/// Two kinds of one service may have the same shape, and a rule that yields may be beaten by any other.
 #[test]
-fn no_example_is_found_by_two_rules() {
+fn each_example_is_reported_as_what_it_is_an_example_of() {
     let set = shipped();
+    let scanner = scanner(&set);
+    let mut wrong = Vec::new();
     for rule in &set.rules {
-        for (at, text) in rule.accepts.iter().enumerate() {
-            let found = |other: &str| {
-                let other = set.rules.iter().find(|r| r.id.as_str() == other).expect("known");
-                judge::first(other, text.as_bytes()).is_some()
-            };
-            let by: Vec<_> = set
-                .rules
-                .iter()
-                .map(|other| other.id.as_str())
-                .filter(|id| found(id))
-                .collect();
-            assert_eq!(by, [rule.id.as_str()], "accepts no. {}", at + 1);
+        for (at, text) in rule.accepts().iter().enumerate() {
+            let hits = scanner.look(text.as_bytes());
+            let by: Vec<_> = hits.iter().map(|hit| hit.rule.id.as_str()).collect();
+            let known = hits.iter().any(|hit| hit.rule.id.service() == rule.service.name)
+                || (rule.yields && !hits.is_empty());
+            if !known && rule.needs.is_empty() {
+                wrong.push(format!("{} accepts no. {}: {by:?}", rule.id, at + 1));
+            }
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
 fn no_rule_file_holds_text_that_a_rule_would_find() {
     let set = shipped();
+    let scanner = scanner(&set);
+    let mut found = Vec::new();
     for entry in fs::read_dir(folder()).expect("the folder") {
         let path = entry.expect("an entry").path();
-        let text = fs::read(&path).expect("readable");
-        for rule in &set.rules {
-            assert!(
-                judge::first(rule, &text).is_none(),
-                "{} in {}",
-                rule.id,
-                path.display()
-            );
+        for hit in scanner.look(&fs::read(&path).expect("readable")) {
+            found.push(format!("{}:{}: {}", path.display(), hit.place.line, hit.rule.id));
         }
     }
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
@@ -126,7 +130,7 @@ fn a_sentry_organisation_token_tells_its_organisation_and_hosts_offline() {
         .iter()
         .find(|rule| rule.id.as_str() == "sentry/organization-auth-token")
         .expect("the rule");
-    for text in &rule.accepts {
+    for text in &rule.accepts() {
         let judged = judge::first(rule, text.as_bytes()).expect("found");
         assert!(judged.facts.contains_key("org"), "{:?}", judged.facts);
         assert!(
@@ -145,6 +149,6 @@ fn a_fact_that_the_sentry_token_leaves_empty_is_left_out() {
         .iter()
         .find(|rule| rule.id.as_str() == "sentry/organization-auth-token")
         .expect("the rule");
-    let judged = judge::first(rule, rule.accepts[3].as_bytes()).expect("found");
+    let judged = judge::first(rule, rule.accepts()[3].as_bytes()).expect("found");
     assert!(!judged.facts.contains_key("base"), "{:?}", judged.facts);
 }

@@ -34,10 +34,7 @@ severity = "critical"
 
 {sections}"#
     );
-    let mut set = RuleSet {
-        services: vec![],
-        rules: vec![],
-    };
+    let mut set = RuleSet::empty();
     set.add("example", "rules/example.toml", &text).unwrap();
     set
 }

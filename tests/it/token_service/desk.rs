@@ -16,6 +16,7 @@ use unleak::token_service::audit::{Actor, Checked};
 use unleak::token_service::model::{Role, Scopes, Time};
 use unleak::token_service::{Holder, Limits, NewToken, ServerKey, TokenService};
 
+#[cfg(feature = "postgres-tests")]
 use super::postgres;
 
 pub(super) const KEY: [u8; 32] = [7; 32];
@@ -24,6 +25,7 @@ pub(super) const KEY: [u8; 32] = [7; 32];
 #[derive(Clone, Copy)]
 pub(super) enum Kept {
     Sqlite,
+    #[cfg(feature = "postgres-tests")]
     Postgres,
 }
 
@@ -84,6 +86,7 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         let url = match kept {
             Kept::Sqlite => format!("sqlite://{}/tokens.db", folder.path().display()),
+            #[cfg(feature = "postgres-tests")]
             Kept::Postgres => postgres::new_database().await,
         };
         let service = TokenService::open(&url, ServerKey::new(&KEY).unwrap())
@@ -132,11 +135,11 @@ impl Desk {
 
     /// The URL of a database of the same kind with nothing in it.
     pub(super) async fn empty_database(&self) -> String {
-        if self.url.starts_with("sqlite:") {
-            format!("sqlite://{}/first.db", self.folder.path().display())
-        } else {
-            postgres::new_database().await
+        #[cfg(feature = "postgres-tests")]
+        if self.url.starts_with("postgres:") {
+            return postgres::new_database().await;
         }
+        format!("sqlite://{}/first.db", self.folder.path().display())
     }
 
     /// Makes a database as the first release left it: its schema, one organisation and one token.

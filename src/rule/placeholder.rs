@@ -1,0 +1,211 @@
+//! What stands where a secret would stand, and is none: templates, look-ups, words for "put yours here", runs of one
+//! character. Decided by what the value is, never by the path of its file. It reads bytes only.
+
+use std::sync::LazyLock;
+
+use regex::bytes::Regex;
+
+/// Marks of a value that is filled in later, or looked up elsewhere.
+const TEMPLATE: &str = concat!(
+    r"(?-u)\$\{[\w.:/\-?+|, $@#]{1,80}\}|\{\{[^{}\n]{1,80}\}\}|<[\w][\w \-./:|]{0,60}>|%\(\w{1,40}\)[sdr]|\$\([^)\n]{1,80}\)",
+    r"|#\{[^}\n]{1,80}\}|(?:^|\W)%[sdvq@](?:\W|$)|^\$\w+$|^%\w+%$|^@\w+@$|^__\w+__$|^\{[\w.:]*\}$|^\[[\w ._-]+\]$",
+    r"|&(?:#\d{1,5}|#x[0-9a-f]{1,4}|[a-z]{2,6});|://|process\.env|getenv|environ\b|\benv\(|ENV\[|secrets\.\w|\*\*\*|\.\.\.|xxxx|XXXX",
+);
+
+/// Parts of placeholders, in lower case. Each is long enough not to stand in a random value.
+const WORDS: &[&[u8]] = &[
+    b"example",
+    b"changeme",
+    b"change_me",
+    b"change-me",
+    b"placeholder",
+    b"your_",
+    b"your-",
+    b"yourp",
+    b"yours",
+    b"yourt",
+    b"redacted",
+    b"insert",
+    b"replace",
+    b"dummy",
+    b"foobar",
+    b"encrypted",
+    b"ansible",
+    b"base64",
+    b"12345678",
+    b"87654321",
+    b"abcdef",
+    b"qwertyui",
+    b"loremipsum",
+    b"deadbeef",
+];
+
+/// Whole values that say what belongs there, or that nobody would call a secret.
+const NOTHING: &[&[u8]] = &[
+    b"password",
+    b"passwd",
+    b"pass",
+    b"pwd",
+    b"secret",
+    b"token",
+    b"key",
+    b"apikey",
+    b"api_key",
+    b"credential",
+    b"username",
+    b"user",
+    b"login",
+    b"none",
+    b"null",
+    b"nil",
+    b"true",
+    b"false",
+    b"undefined",
+    b"empty",
+    b"string",
+    b"text",
+    b"value",
+    b"default",
+    b"hidden",
+    b"required",
+    b"optional",
+    b"prompt",
+    b"stdin",
+    b"file",
+    b"vault",
+    b"mypassword",
+    b"my_password",
+    b"mysecret",
+    b"my_secret",
+    b"mypass",
+    b"some_password",
+    b"somepassword",
+    b"userpassword",
+    b"user_password",
+    b"password1",
+    b"passphrase",
+    b"test",
+    b"testing",
+    b"auth",
+    b"bearer",
+    b"basic",
+    b"wrong",
+    b"invalid",
+    b"incorrect",
+    b"current",
+    b"confirm",
+];
+
+static TEMPLATES: LazyLock<Regex> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the pattern is a constant, built by a test")]
+    Regex::new(TEMPLATE).expect("a constant pattern")
+});
+
+/// How many equal characters in a row no random value has.
+const RUN: usize = 5;
+
+/// Whether `value` stands for a secret instead of being one.
+pub fn is_placeholder(value: &[u8]) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let trimmed = lower.trim_ascii();
+    NOTHING.contains(&trimmed)
+        || WORDS
+            .iter()
+            .any(|word| memchr::memmem::find(trimmed, word).is_some())
+        || value
+            .windows(RUN)
+            .any(|run| run.iter().all(|byte| *byte == run[0]))
+        || TEMPLATES.is_match(value)
+}
+
+/// Shortest password that a person chose and that is told from a word.
+const SHORTEST: usize = 6;
+
+/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`.
+/// Signs with a meaning in code (a path, a list, a call, a variable) do not count.
+pub fn is_chosen(value: &[u8]) -> bool {
+    let count = |test: fn(&u8) -> bool| value.iter().filter(|byte| test(byte)).count();
+    let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
+    let structural = value
+        .iter()
+        .any(|byte| b" \t\r\n/\\<>{}()[]\";=,:|".contains(byte));
+    let domain = value
+        .iter()
+        .position(|byte| *byte == b'@')
+        .is_some_and(|at| at == 0 || value[at..].contains(&b'.'));
+    let sign = value.iter().enumerate().any(|(at, byte)| match byte {
+        b'!' | b'@' | b'#' | b'^' | b'&' | b'*' | b'~' | b'?' | b'`' => true,
+        b'$' => value
+            .get(at + 1)
+            .is_none_or(|next| !next.is_ascii_alphabetic() && *next != b'_'),
+        _ => false,
+    });
+    let colour = value.first() == Some(&b'#') && value[1..].iter().all(u8::is_ascii_hexdigit);
+    value.len() >= SHORTEST && letters >= 2 && digits >= 1 && sign && !structural && !domain && !colour
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_chosen, is_placeholder};
+
+    #[test]
+    fn what_is_filled_in_later_is_no_secret() {
+        for value in [
+            "${DB_PASSWORD}",
+            "{{ .Values.password }}",
+            "<your password>",
+            "%(password)s",
+            "$(cat secret)",
+            "$PASSWORD",
+            "%PASSWORD%",
+            "__TOKEN__",
+            "#{token}",
+            "xxxxxxxx",
+            "********",
+            "aaaaaaaaaa",
+            "ChangeMe123",
+            "your-token-here",
+            "process.env.TOKEN",
+            "Password",
+            "1234567890",
+            "%s",
+        ] {
+            assert!(is_placeholder(value.as_bytes()), "{value}");
+        }
+    }
+
+    #[test]
+    fn signs_of_a_template_in_a_random_value_are_none() {
+        for parts in [
+            ["m{{h}o)p$", "{e]nob(ody[finds>-_"],
+            ["k3<Zq9", "%sT4}x"],
+            ["9f8a7b6c", "5d4e3f2a1b"],
+        ] {
+            assert!(!is_placeholder(parts.concat().as_bytes()), "{parts:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_that_a_person_chose_is_told_from_code() {
+        for parts in [
+            ["Winter", "2019!"],
+            ["Pass123", "!@#"],
+            ["1qay@", "WXS"],
+            ["`123QWER", "asdf"],
+        ] {
+            assert!(is_chosen(parts.concat().as_bytes()), "{parts:?}");
+        }
+        for value in [
+            "",
+            "user1@example.com",
+            "@angular/core2",
+            "#ff00aa1",
+            "super$ecret1",
+            "Hello!",
+            "version-2",
+            "a=1&b=2",
+        ] {
+            assert!(!is_chosen(value.as_bytes()), "{value}");
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! The sentences, on SQLite.
 
-#![expect(clippy::duplicate_mod, reason = "the same tests run on both databases")]
+#![cfg_attr(
+    feature = "postgres-tests",
+    expect(clippy::duplicate_mod, reason = "the same tests run on both databases")
+)]
 
 pub(super) use super::desk::{Answer, Desk, Held, KEY, Shared, by, client, operator, serve, slugs};
 

@@ -117,47 +117,40 @@ impl TokenService {
 
     /// The tokens of a user, oldest first.
     pub async fn tokens_of(&self, user: &User, page: &Page) -> Result<Vec<Token>> {
-        let (since, behind) = page.start();
-        sql(select_tokens!(
+        let query = select_tokens!(
             "WHERE t.user_id = $1 AND (t.created_at, t.id) > ($2, $3) ORDER BY t.created_at, t.id LIMIT $4"
-        ))
-        .bind(&user.id)
-        .bind(since)
-        .bind(behind)
-        .bind(page.most)
-        .all(&self.pool)
-        .await
+        );
+        self.page_of(query, &user.id, page).await
     }
 
     /// The tokens of a project, oldest first.
     pub async fn tokens_in(&self, project: &Project, page: &Page) -> Result<Vec<Token>> {
-        let (since, behind) = page.start();
-        sql(select_tokens!(
+        let query = select_tokens!(
             "WHERE t.project_id = $1 AND (t.created_at, t.id) > ($2, $3) ORDER BY t.created_at, t.id LIMIT $4"
-        ))
-        .bind(&project.id)
-        .bind(since)
-        .bind(behind)
-        .bind(page.most)
-        .all(&self.pool)
-        .await
+        );
+        self.page_of(query, &project.id, page).await
+    }
+
+    /// A page of what `query` selects for this id; its parameters are the id, where the page begins (two), and its length.
+    async fn page_of(&self, query: &'static str, id: &str, page: &Page) -> Result<Vec<Token>> {
+        let (since, behind) = page.start();
+        sql(query)
+            .bind(id)
+            .bind(since)
+            .bind(behind)
+            .bind(page.most)
+            .all(&self.pool)
+            .await
     }
 
     /// Tokens that can reach an organisation, ended and refused ones included, oldest first.
     pub async fn visitors(&self, organisation: &Organisation, page: &Page) -> Result<Vec<Visitor>> {
-        let (since, behind) = page.start();
         // each half walks its own index, and at most a page of each is looked at
-        let own: Vec<Token> = sql(select_tokens!(
+        let own = select_tokens!(
             "WHERE t.organisation_id = $1 AND (t.created_at, t.id) > ($2, $3) ORDER BY t.created_at, t.id LIMIT $4"
-        ))
-        .bind(&organisation.id)
-        .bind(since)
-        .bind(behind)
-        .bind(page.most)
-        .all(&self.pool)
-        .await?;
+        );
         // of each member no more than a page is looked at: up to the moment when their own page would be full
-        let of_members: Vec<Token> = sql(select_tokens!(
+        let of_members = select_tokens!(
             "WHERE t.id IN (SELECT x.id FROM (SELECT m.user_id, COALESCE((SELECT y.created_at FROM tokens y \
              WHERE y.user_id = m.user_id AND (y.created_at, y.id) > ($2, $3) ORDER BY y.created_at, y.id \
              LIMIT 1 OFFSET $4), 9223372036854775807) AS enough FROM memberships m \
@@ -165,20 +158,15 @@ impl TokenService {
              JOIN tokens x ON x.user_id = w.user_id AND x.created_at <= w.enough \
              WHERE (x.created_at, x.id) > ($2, $3) ORDER BY x.created_at, x.id LIMIT $4) \
              ORDER BY t.created_at, t.id"
-        ))
-        .bind(&organisation.id)
-        .bind(since)
-        .bind(behind)
-        .bind(page.most)
-        .all(&self.pool)
-        .await?;
+        );
         let blocks: Vec<(String, String)> =
             sql("SELECT token_id, cause FROM blocks WHERE organisation_id = $1 AND lifted_at IS NULL")
                 .bind(&organisation.id)
                 .all(&self.pool)
                 .await?;
         let blocks: std::collections::HashMap<String, String> = blocks.into_iter().collect();
-        let mut tokens: Vec<Token> = own.into_iter().chain(of_members).collect();
+        let mut tokens = self.page_of(own, &organisation.id, page).await?;
+        tokens.extend(self.page_of(of_members, &organisation.id, page).await?);
         tokens.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
         tokens.truncate(usize::try_from(page.most).unwrap_or(usize::MAX));
         let visit = |token: Token| {

@@ -182,6 +182,16 @@ mod tests {
         checksum.holds(parts.concat().as_bytes())
     }
 
+    /// The token passes; altered in its last character, empty, or cut down to that character it does not.
+    fn tells(name: &str, token: &str) {
+        let checksum = Checksum::named(name).unwrap();
+        assert!(checksum.holds(token.as_bytes()), "{name}");
+        let (head, last) = token.split_at(token.len() - 1);
+        let other = if last == "7" { "8" } else { "7" };
+        assert!(!checksum.holds([head, other].concat().as_bytes()), "{name}");
+        assert!(!checksum.holds(b"") && !checksum.holds(last.as_bytes()));
+    }
+
     #[test]
     fn published_github_and_npm_tokens_pass_and_an_altered_one_does_not() {
         let crc = Checksum::Crc32Base62;
@@ -223,13 +233,8 @@ mod tests {
             ),
         ];
         for (name, parts) in samples {
-            let checksum = Checksum::named(name).unwrap();
-            let token = parts.concat();
-            assert!(checksum.holds(token.as_bytes()), "{name}");
-            let (head, last) = token.split_at(token.len() - 1);
-            let other = if last == "7" { "8" } else { "7" };
-            assert!(!checksum.holds([head, other].concat().as_bytes()), "{name}");
-            assert!(!checksum.holds(b"") && !checksum.holds(b"_") && !checksum.holds(last.as_bytes()));
+            tells(name, &parts.concat());
+            assert!(!Checksum::named(name).unwrap().holds(b"_"));
         }
     }
 
@@ -260,13 +265,7 @@ mod tests {
             ),
         ];
         for (name, parts) in samples {
-            let checksum = Checksum::named(name).unwrap();
-            let token = parts.concat();
-            assert!(checksum.holds(token.as_bytes()), "{name}");
-            let (head, last) = token.split_at(token.len() - 1);
-            let other = if last == "7" { "8" } else { "7" };
-            assert!(!checksum.holds([head, other].concat().as_bytes()), "{name}");
-            assert!(!checksum.holds(b"") && !checksum.holds(last.as_bytes()));
+            tells(name, &parts.concat());
         }
     }
 

@@ -1,26 +1,36 @@
 //! One blob in, its hits out: keywords first, then the pattern near them, then the rule's own judgement.
 //!
-//! The gate is one pass over the text for the keywords of all rules; a pattern only ever runs in windows around its
-//! keywords, so that the cost follows what is in the text and not how many rules there are.
+//! The gate is one pass over the text for the keywords of all rules; what must stand beside a keyword is asked next
+//! ([`Plan`]), then, in one go, how the patterns of all its rules begin. A pattern only ever runs in windows around what
+//! is left, so that the cost follows what is in the text and not how many rules there are.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use regex::bytes::Regex;
+use regex_syntax::hir::Hir;
+
+use super::beginning;
 use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
+use super::parts;
 use super::place::{Lines, TextPlace};
+use super::plan::Plan;
+use super::suspicion::Glance;
 use crate::finding::{Confidence, Parts, RuleId, Suppression};
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
 
 /// How far from a keyword a match of unbounded length may begin, and how far past it the first look goes, in bytes.
-const UNBOUNDED_REACH: usize = 64 << 10;
+pub(super) const UNBOUNDED_REACH: usize = 64 << 10;
 
-/// How near the parts of one credential stand, in bytes.
-const PARTS_WITHIN: usize = 1000;
+/// A keyword that may stand farther behind the beginning of a match is not worth a look at beginnings. With what is
+/// looked at behind it this must fit into the piece that makes a text suspect (`suspicion::REACH`).
+const LONGEST_LEAD: usize = 120;
 
 /// A secret in a blob, before it is known which commit the blob belongs to.
 #[derive(Clone, Debug)]
@@ -47,12 +57,68 @@ pub struct Hit {
 
 /// The compiled rules.
 pub struct Scanner {
-    rules: Vec<Arc<Rule>>,
+    pub(super) rules: Vec<Arc<Rule>>,
     gate: Gate,
-    /// For each keyword of the gate, the rules that it calls.
-    called: Vec<Vec<usize>>,
+    /// By the keyword's number in the gate.
+    called: Vec<Called>,
+    /// By rule; read when the rule is first called.
+    plans: Vec<OnceLock<Plan>>,
+    /// By rule, for suspicion.
+    pub(super) glances: Vec<OnceLock<Glance>>,
     key: FingerprintKey,
     least: Confidence,
+}
+
+/// What a rule costs on some text.
+#[derive(Clone, Debug)]
+pub struct Rate {
+    /// The rule.
+    pub rule: RuleId,
+    /// Its keywords for every million bytes.
+    pub called: f64,
+    /// How often its pattern is looked for, for every million bytes.
+    pub sought: f64,
+}
+
+/// What a keyword calls.
+#[derive(Default)]
+struct Called {
+    rules: Vec<usize>,
+    /// How a match of any of its rules begins; nothing if that cannot be told.
+    peek: OnceLock<Option<Peek>>,
+}
+
+/// The beginnings of all rules of a keyword.
+struct Peek {
+    regex: Regex,
+    /// Most bytes from the beginning of a match to the end of the keyword.
+    lead: usize,
+    /// Most bytes of a beginning.
+    longest: usize,
+}
+
+impl Peek {
+    fn of(plans: &[&Plan]) -> Option<Self> {
+        let lead = plans.iter().map(|plan| plan.lead).collect::<Option<Vec<_>>>()?;
+        let peeks: Vec<Hir> = plans
+            .iter()
+            .map(|plan| plan.peek.clone())
+            .collect::<Option<_>>()?;
+        let all = Hir::alternation(peeks);
+        Some(Self {
+            lead: lead.into_iter().max().filter(|&lead| lead <= LONGEST_LEAD)?,
+            longest: all.properties().maximum_len()?,
+            regex: beginning::compile(&all)?,
+        })
+    }
+
+    /// Whether a match may begin before or at the keyword that stands at `keyword`.
+    fn allows(&self, text: &[u8], keyword: &Range<usize>) -> bool {
+        let from = keyword.end.saturating_sub(self.lead);
+        // One byte more, so that what must not follow is seen.
+        let to = (keyword.start + self.longest + 1).min(text.len());
+        self.regex.is_match_at(&text[..to], from)
+    }
 }
 
 /// A match that its rule stands by.
@@ -65,17 +131,17 @@ struct Candidate {
 impl Scanner {
     /// Makes the gate ready; patterns are compiled when they are first needed.
     pub fn new(rules: &RuleSet, key: FingerprintKey) -> Self {
-        let mut called: Vec<Vec<usize>> = Vec::new();
+        let mut called: Vec<Called> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut words = Vec::new();
         for (i, rule) in rules.rules.iter().enumerate() {
             for word in &rule.keywords {
                 let place = *places.entry(word).or_insert_with(|| {
                     words.push(word.as_str());
-                    called.push(Vec::new());
+                    called.push(Called::default());
                     words.len() - 1
                 });
-                called[place].push(i);
+                called[place].rules.push(i);
             }
         }
         let gate = Gate::new(words);
@@ -83,8 +149,90 @@ impl Scanner {
             rules: rules.rules.clone(),
             gate,
             called,
+            plans: rules.rules.iter().map(|_| OnceLock::new()).collect(),
+            glances: rules.rules.iter().map(|_| OnceLock::new()).collect(),
             key,
             least: rules.least,
+        }
+    }
+
+    pub(super) fn plan(&self, rule: usize) -> &Plan {
+        self.plans[rule].get_or_init(|| Plan::of(&self.rules[rule]))
+    }
+
+    /// Calls `found` with every rule that may match around a keyword, and where the keyword stands.
+    pub(super) fn calls(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
+        self.gate.find(text, |keyword, start, end| {
+            let called = &self.called[keyword];
+            let stands = |rule: &usize| {
+                self.plan(*rule)
+                    .tail
+                    .is_none_or(|tail| tail.stands_at(text, start))
+            };
+            if !called.rules.iter().any(stands) {
+                return;
+            }
+            let peek = called.peek.get_or_init(|| {
+                let plans: Vec<&Plan> = called.rules.iter().map(|&rule| self.plan(rule)).collect();
+                Peek::of(&plans)
+            });
+            if peek
+                .as_ref()
+                .is_some_and(|peek| !peek.allows(text, &(start..end)))
+            {
+                return;
+            }
+            for &rule in called.rules.iter().filter(|rule| stands(rule)) {
+                found(rule, start..end);
+            }
+        });
+    }
+
+    /// What the rules cost on this text, the dearest first: how often each is called by a keyword, and how often its
+    /// pattern is then looked for, for every million bytes.
+    pub fn rates(&self, text: &[u8]) -> Vec<Rate> {
+        let mut counts = vec![(0_usize, 0_usize); self.rules.len()];
+        self.gate.find(text, |keyword, _, _| {
+            for &rule in &self.called[keyword].rules {
+                counts[rule].0 += 1;
+            }
+        });
+        self.calls(text, |rule, _| counts[rule].1 += 1);
+        let per_million = |count: usize| count as f64 * 1e6 / text.len().max(1) as f64;
+        let mut rates: Vec<Rate> = self
+            .rules
+            .iter()
+            .zip(counts)
+            .map(|(rule, (called, sought))| Rate {
+                rule: rule.id.clone(),
+                called: per_million(called),
+                sought: per_million(sought),
+            })
+            .collect();
+        rates.sort_by(|a, b| {
+            (b.sought, b.called)
+                .partial_cmp(&(a.sought, a.called))
+                .unwrap_or(Ordering::Equal)
+        });
+        rates
+    }
+
+    /// Where a match of this rule may stand that this keyword is a sign of.
+    pub(super) fn window(&self, rule: usize, keyword: &Range<usize>) -> Window {
+        let compiled = &self.rules[rule];
+        let longest = compiled
+            .longest
+            .map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH));
+        let within = compiled.context.as_ref().map_or(0, |context| context.within);
+        let (before, after) = match self.plan(rule).lead {
+            Some(lead) => (lead.min(longest), 0),
+            None => (within + longest, within + 1),
+        };
+        let from = keyword.end.saturating_sub(before + 1);
+        Window {
+            from,
+            to: (keyword.start + after).max(from),
+            longest,
         }
     }
 
@@ -102,40 +250,33 @@ impl Scanner {
         }
         let candidates = self.strongest(self.whole(candidates));
         let mut hits = self.hits(text, candidates);
-        join_parts(&mut hits);
+        parts::join_parts(&mut hits);
         hits.retain(|hit| hit.rule.confidence <= self.least);
         hits
     }
 
     /// Where each rule has to look: around its keywords, windows that touch joined.
-    fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Range<usize>>> {
-        let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
-        self.gate.find(text, |keyword, start, end| {
-            for &rule in &self.called[keyword] {
-                let reach = reach(&self.rules[rule]);
-                let window = start.saturating_sub(reach)..(end + reach).min(text.len());
-                let known = windows.entry(rule).or_default();
-                match known.last_mut() {
-                    Some(last) if (last.start..=last.end).contains(&window.start) => {
-                        last.end = last.end.max(window.end);
-                    }
-                    _ => known.push(window),
-                }
-            }
+    fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Window>> {
+        let mut windows: BTreeMap<usize, Vec<Window>> = BTreeMap::new();
+        self.calls(text, |rule, keyword| {
+            windows.entry(rule).or_default().push(self.window(rule, &keyword));
         });
         windows.values_mut().for_each(join);
         windows
     }
 
-    fn search(&self, rule: usize, text: &[u8], window: Range<usize>, candidates: &mut Vec<Candidate>) {
+    fn search(&self, rule: usize, text: &[u8], window: Window, candidates: &mut Vec<Candidate>) {
         let compiled = &self.rules[rule];
         let regex = compiled.regex();
-        let (mut at, mut end) = (window.start, window.end);
+        let (mut at, mut end) = (window.from, window.end(text));
         while at < end {
             let Some(captures) = regex.captures_at(&text[..end], at) else {
                 return;
             };
             let whole = captures.get_match();
+            if whole.start() > window.to {
+                return;
+            }
             if whole.end() == end && end < text.len() {
                 // The match may go on behind the window's end; look again with more of the text.
                 end = (end + UNBOUNDED_REACH).min(text.len());
@@ -161,7 +302,7 @@ impl Scanner {
         candidates.retain(|candidate| {
             self.rules[candidate.rule].needs.iter().all(|id| {
                 parts.iter().any(|(rule, range)| {
-                    self.rules[*rule].id == *id && gap(range, &candidate.range) <= PARTS_WITHIN
+                    self.rules[*rule].id == *id && parts::gap(range, &candidate.range) <= parts::WITHIN
                 })
             })
         });
@@ -223,50 +364,31 @@ impl Scanner {
     }
 }
 
-/// Sorts windows and joins those that touch.
-fn join(windows: &mut Vec<Range<usize>>) {
-    windows.sort_by_key(|window| window.start);
+/// Where matches may begin, by what stands around them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) from: usize,
+    /// The last place where one may.
+    pub(super) to: usize,
+    /// Bytes of the longest match.
+    longest: usize,
+}
+
+impl Window {
+    /// How far the text has to be looked at, one byte behind the longest match with it.
+    pub(super) fn end(&self, text: &[u8]) -> usize {
+        (self.to + self.longest + 1).min(text.len())
+    }
+}
+
+/// Sorts the windows of one rule and joins those that touch.
+fn join(windows: &mut Vec<Window>) {
+    windows.sort_by_key(|window| window.from);
     windows.dedup_by(|next, last| {
-        let touches = next.start <= last.end;
+        let touches = next.from <= last.to;
         if touches {
-            last.end = last.end.max(next.end);
+            last.to = last.to.max(next.to);
         }
         touches
-    });
-}
-
-/// How far from a keyword a match of this rule can reach.
-fn reach(rule: &Rule) -> usize {
-    let within = rule.context.as_ref().map_or(0, |context| context.within);
-    within
-        + rule
-            .longest
-            .map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH))
-        + 1
-}
-
-/// Bytes between two ranges.
-fn gap(a: &Range<usize>, b: &Range<usize>) -> usize {
-    b.start.saturating_sub(a.end).max(a.start.saturating_sub(b.end))
-}
-
-/// Gives each hit the nearest hit of every rule that it needs; without them it is no finding.
-fn join_parts(hits: &mut Vec<Hit>) {
-    let near = |hit: &Hit, id: &RuleId| {
-        let far = |other: &&Hit| gap(&hit.range, &other.range);
-        let other = hits.iter().filter(|other| other.rule.id == *id).min_by_key(far)?;
-        (far(&other) <= PARTS_WITHIN).then(|| (id.rule().to_owned(), other.secret.clone()))
-    };
-    let parts: Vec<Option<Parts>> = hits
-        .iter()
-        .map(|hit| hit.rule.needs.iter().map(|id| near(hit, id)).collect())
-        .collect();
-    let mut parts = parts.into_iter();
-    hits.retain_mut(|hit| match parts.next().flatten() {
-        Some(found) => {
-            hit.parts = found;
-            true
-        }
-        None => false,
     });
 }

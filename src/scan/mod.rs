@@ -4,11 +4,15 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
+mod beginning;
 mod gate;
 pub mod ignore;
 pub mod line_hash;
 pub mod matcher;
+mod parts;
 mod place;
+mod plan;
+mod suspicion;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -17,12 +21,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use git2::{Oid, Repository};
 
-pub use matcher::{Hit, Scanner};
+pub use matcher::{Hit, Rate, Scanner};
 
 use crate::finding::{Finding, Location, Origin, RuleId, ScanPath};
 use crate::rule::RuleSet;
 use crate::secret::{Fingerprint, FingerprintKey};
-use crate::source::history::History;
+use crate::source::history::{History, Suspicion};
 use crate::source::{Blob, Limits, Place, Tally, range, repository, staged, stdin, worktree};
 
 /// One run of the scanner over one or more targets.
@@ -32,6 +36,7 @@ pub struct Scan {
     tally: Arc<Tally>,
     findings: Vec<Finding>,
     provenance: Option<(String, String)>,
+    every_byte: bool,
 }
 
 /// Which parts of a repository are scanned.
@@ -52,7 +57,16 @@ impl Scan {
             tally: Arc::default(),
             findings: Vec::new(),
             provenance: None,
+            every_byte: false,
         }
+    }
+
+    /// Looks at every byte of every blob of a history, not only at what is new in it: slower, and the judge of the
+    /// quick way in tests.
+    #[must_use]
+    pub fn every_byte(mut self) -> Self {
+        self.every_byte = true;
+        self
     }
 
     /// The running counters, for a progress bar.
@@ -194,14 +208,24 @@ impl Scan {
             }
             let hits: Mutex<HashMap<Oid, Vec<Hit>>> = Mutex::default();
             let scanner = &self.scanner;
-            history.visit(&self.limits, &self.tally, &|blob: Blob<'_>| {
+            let look = |blob: Blob<'_>| {
                 let found = scanner.look(blob.bytes);
                 if let (Place::Object(id), false) = (blob.place, found.is_empty()) {
                     hits.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .insert(id, found);
                 }
-            })?;
+            };
+            if self.every_byte {
+                history.visit(&self.limits, &self.tally, &look)?;
+            } else {
+                let suspicion = Suspicion {
+                    reach: scanner.reach(),
+                    signs: &|text| scanner.signs(text),
+                    holds: &|text, sign| scanner.holds(text, sign),
+                };
+                history.visit_suspects(&suspicion, &self.limits, &self.tally, &look)?;
+            }
             let hits = hits.into_inner().unwrap_or_else(PoisonError::into_inner);
             if !hits.is_empty() {
                 self.introduce(&history, &hits)?;

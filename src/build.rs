@@ -13,6 +13,8 @@ use toml::{Table, Value};
 
 #[path = "rule/keywords.rs"]
 mod keywords;
+#[path = "rule/lead.rs"]
+mod lead;
 
 /// What of a rule is for after the scan.
 const LATER: [&str; 6] = ["accepts", "rejects", "verify", "owners", "contain", "revoke"];
@@ -29,6 +31,7 @@ fn main() -> Result<()> {
     );
     println!("cargo:rerun-if-changed={}", folder.display());
     println!("cargo:rerun-if-changed=src/rule/keywords.rs");
+    println!("cargo:rerun-if-changed=src/rule/lead.rs");
     for file in files(&folder)? {
         println!("cargo:rerun-if-changed={}", file.display());
         let name = file.file_stem().and_then(|stem| stem.to_str());
@@ -67,8 +70,25 @@ fn for_the_scan(text: &str) -> Result<String> {
         let mut rule: Table = rule.try_into()?;
         rule.retain(|key, _| !LATER.contains(&key));
         let pattern = rule.get("pattern").and_then(Value::as_str).unwrap_or_default();
-        let shape = keywords::Shape::of(pattern).with_context(|| format!("pattern {pattern}"))?;
+        let shape =
+            keywords::Shape::of(pattern, words(&rule)).with_context(|| format!("pattern {pattern}"))?;
         pairs.push((rule, shape));
     }
     Ok(serde_json::to_string(&pairs)?)
+}
+
+/// The words that call a rule, where its file names them: else they are read off its pattern.
+fn words(rule: &Table) -> Vec<String> {
+    let list = |value: Option<&Value>| match value {
+        Some(Value::Array(words)) => words
+            .iter()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let given = list(rule.get("keywords"));
+    if given.is_empty() {
+        return list(rule.get("context").and_then(|context| context.get("words")));
+    }
+    given
 }

@@ -12,6 +12,7 @@ use super::file::{
     ServiceHead, VerifyFile,
 };
 use super::keywords;
+use super::lead::Lead;
 use crate::finding::{Confidence, RuleCard, RuleId, Severity};
 
 /// Largest compiled program of one pattern, in bytes.
@@ -101,6 +102,8 @@ pub struct Rule {
     regex: OnceLock<Regex>,
     /// Literals of which one occurs in or near every match; matched without regard to case.
     pub keywords: Vec<String>,
+    /// Where the first keyword stands in a match.
+    pub lead: Lead,
     /// Longest possible match in bytes, if bounded.
     pub longest: Option<usize>,
     /// Literal that every secret of this rule begins with; may be shown.
@@ -242,8 +245,12 @@ pub(super) fn build(pattern: &str) -> Result<Regex, regex::Error> {
 pub(super) fn compile(name: &str, shown: &str, file: ServiceFile) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
     let mut rules = Vec::with_capacity(file.rule.len());
     for rule in &file.rule {
-        let shape =
-            keywords::Shape::of(&rule.pattern).with_context(|| format!("{shown}: rule {:?}", rule.id))?;
+        let context = rule.context.as_ref().map(|context| context.words.clone());
+        let given = Some(rule.keywords.clone())
+            .filter(|given| !given.is_empty())
+            .or(context);
+        let shape = keywords::Shape::of(&rule.pattern, given.unwrap_or_default())
+            .with_context(|| format!("{shown}: rule {:?}", rule.id))?;
         rules.push((rule.clone(), shape));
     }
     let service = Service {
@@ -308,11 +315,7 @@ fn one(place: usize, file: RuleFile, shape: keywords::Shape, service: &Arc<Servi
         );
     }
     let context = file.context.as_ref().map(Context::of);
-    let keywords = match (file.keywords, &context) {
-        (given, _) if !given.is_empty() => given,
-        (_, Some(context)) => context.words.clone(),
-        _ => shape.keywords,
-    };
+    let keywords = shape.keywords;
     if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
         bail!("no literal of two characters or more occurs in every match: give keywords or context");
     }
@@ -323,6 +326,7 @@ fn one(place: usize, file: RuleFile, shape: keywords::Shape, service: &Arc<Servi
         pattern: file.pattern,
         regex: OnceLock::new(),
         keywords,
+        lead: shape.lead,
         longest: shape.longest,
         prefix: shape.secret_prefix,
         checksum,

@@ -5,14 +5,18 @@ use anyhow::{Context as _, Result};
 use regex_syntax::hir::{Class, Hir, HirKind};
 use serde::{Deserialize, Serialize};
 
+use super::lead::Lead;
+
 /// Most alternatives that keywords may branch into before the branching part is passed over.
 const MOST_KEYWORDS: usize = 64;
 
 /// What a pattern promises.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Shape {
-    /// One of these occurs in every match (ASCII case folded); empty if nothing is certain.
+    /// One of these occurs in every match (ASCII case folded); empty if nothing is certain. Those given, if any are.
     pub keywords: Vec<String>,
+    /// Where the first of the keywords stands in a match.
+    pub lead: Lead,
     /// Bytes of the longest match, if bounded.
     pub longest: Option<usize>,
     /// Literal at the start of the group `secret`.
@@ -22,8 +26,8 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Parses the pattern as `regex::bytes` would.
-    pub(super) fn of(pattern: &str) -> Result<Self> {
+    /// Parses the pattern as `regex::bytes` would. `given` are the words that call the rule, where its file names them.
+    pub(super) fn of(pattern: &str, given: Vec<String>) -> Result<Self> {
         let hir = regex_syntax::ParserBuilder::new()
             .utf8(false)
             .unicode(false)
@@ -41,8 +45,13 @@ impl Shape {
                 groups.push(name.to_owned());
             }
         });
-        let keywords = needed(&hir).unwrap_or_default();
+        let keywords = if given.is_empty() {
+            needed(&hir).unwrap_or_default()
+        } else {
+            given.iter().map(|word| word.to_lowercase()).collect()
+        };
         Ok(Self {
+            lead: Lead::of(&hir, &keywords),
             keywords,
             longest: hir.properties().maximum_len(),
             secret_prefix,
@@ -204,9 +213,9 @@ fn small_class(class: &Class) -> Option<Vec<String>> {
     (letters.len() <= 8).then(|| letters.into_iter().map(String::from).collect())
 }
 
-/// The set whose shortest literal is longest; fewer literals where that ties.
+/// The set whose shortest literal is longest; where that ties the one with fewer literals, then the first.
 fn best(offers: Vec<Vec<String>>) -> Option<Vec<String>> {
-    offers.into_iter().max_by_key(|set| {
+    offers.into_iter().rev().max_by_key(|set| {
         let shortest = set.iter().map(String::len).min().unwrap_or(0);
         (shortest.min(8), std::cmp::Reverse(set.len()))
     })
@@ -217,12 +226,12 @@ mod tests {
     use super::Shape;
 
     fn keywords(pattern: &str) -> Vec<String> {
-        Shape::of(pattern).unwrap().keywords
+        Shape::of(pattern, Vec::new()).unwrap().keywords
     }
 
     #[test]
     fn the_literal_of_a_prefixed_token_is_its_keyword_and_prefix() {
-        let shape = Shape::of(r"\b(?<secret>exp_[A-Za-z0-9]{36})\b").unwrap();
+        let shape = Shape::of(r"\b(?<secret>exp_[A-Za-z0-9]{36})\b", Vec::new()).unwrap();
         assert_eq!(shape.keywords, ["exp_"]);
         assert_eq!(shape.secret_prefix, "exp_");
         assert_eq!(shape.longest, Some(40));

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod file;
 pub mod judge;
 mod keywords;
+mod lead;
 pub mod placeholder;
 pub mod random;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 
 pub use compile::{Context as NearWords, Rule, Service};
+pub use lead::Lead;
 
 use crate::finding::{Confidence, Finding, RuleCard, RuleId};
 

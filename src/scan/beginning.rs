@@ -4,7 +4,7 @@
 //! Must never be stricter than the whole pattern: whatever is cut away is cut away to the end.
 
 use regex::bytes::{Regex, RegexBuilder};
-use regex_syntax::hir::{Hir, HirKind, Repetition};
+use regex_syntax::hir::{Capture, Hir, HirKind, Repetition};
 
 /// Largest compiled program of a beginning, in bytes; without one, every keyword is looked at.
 const LARGEST_PROGRAM: usize = 1 << 20;
@@ -26,7 +26,7 @@ pub(super) fn cut(hir: &Hir, most: usize) -> Hir {
 
 /// Compiles a pattern; nothing if it is too large.
 pub(super) fn compile(hir: &Hir) -> Option<Regex> {
-    RegexBuilder::new(&hir.to_string())
+    RegexBuilder::new(&without_captures(hir).to_string())
         .unicode(false)
         .size_limit(LARGEST_PROGRAM)
         .build()
@@ -102,7 +102,7 @@ fn repeated(repetition: &Repetition, most: usize) -> Hir {
             min: least.min(room),
             max: Some(least.min(room)),
             greedy: true,
-            sub: Box::new(without_captures(&repetition.sub)),
+            sub: repeatable(&repetition.sub),
         }),
     }
 }
@@ -114,11 +114,25 @@ fn without_captures(hir: &Hir) -> Hir {
         HirKind::Concat(parts) => Hir::concat(parts.iter().map(without_captures).collect()),
         HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(without_captures).collect()),
         HirKind::Repetition(repetition) => Hir::repetition(Repetition {
-            sub: Box::new(without_captures(&repetition.sub)),
+            sub: repeatable(&repetition.sub),
             ..repetition.clone()
         }),
         HirKind::Empty | HirKind::Look(_) | HirKind::Literal(_) | HirKind::Class(_) => hir.clone(),
     }
+}
+
+/// What is repeated. As text, `(?:a{3})?` would come out of a tree as `a{3}?`, which must not match nothing; a group
+/// keeps the two apart.
+fn repeatable(hir: &Hir) -> Box<Hir> {
+    let plain = without_captures(hir);
+    Box::new(match plain.kind() {
+        HirKind::Repetition(_) => Hir::capture(Capture {
+            index: 1,
+            name: None,
+            sub: Box::new(plain),
+        }),
+        _ => plain,
+    })
 }
 
 #[cfg(test)]
@@ -143,6 +157,7 @@ mod tests {
                 r"\b(?:machine [a-z]{1,255}|default) login [a-z]+",
                 "default login somebody",
             ),
+            (r"x[0-9]{4}(?:[0-9]{3})?!a{3,300}", "x0123!aaa"),
             (r"^ ?(//[a-z]{3,200}:)?_auth=[a-z]{4}", "_auth=abcd"),
         ] {
             let whole = parse(pattern).unwrap();

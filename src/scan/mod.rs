@@ -12,6 +12,8 @@ pub mod matcher;
 mod parts;
 mod place;
 mod plan;
+#[cfg(test)]
+mod proof;
 mod suspicion;
 
 use std::collections::{HashMap, HashSet};

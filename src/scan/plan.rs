@@ -6,7 +6,7 @@
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::beginning;
-use crate::rule::Rule;
+use crate::rule::{Lead, Rule};
 
 /// Bytes of a match's beginning that are asked for before the whole pattern is. With 96 there was no room for what may
 /// stand before the keyword of some rules, and their beginnings said nothing: "key" then cost seven patterns each time.
@@ -84,15 +84,15 @@ impl Plan {
         known.sort();
         known.dedup();
         let own = (0..parts.len()).find(|&from| begins_with(&parts[from..], &known));
-        let (lead, tail) = match own {
-            // The keywords stand for themselves at this place of the pattern, if it stands once in every match.
-            Some(from) if rule.context.is_none() => {
+        let (lead, tail) = match (own, rule.lead) {
+            // The keywords stand for themselves at this place of the pattern: it is this place that calls the rule.
+            (Some(from), _) => {
                 let longest = rule.keywords.iter().map(String::len).max().unwrap_or(0);
                 let before = most(&parts[..from]);
                 (before.map(|before| before + longest), tail(&parts[from..]))
             }
-            _ if rule.context.is_none() => (lead(&parts, &rule.keywords), None),
-            _ => (None, None),
+            (None, Lead::Within(lead)) => (Some(lead), None),
+            (None, Lead::Anywhere | Lead::Missing) => (None, None),
         };
         Self {
             lead,
@@ -208,37 +208,4 @@ fn texts(hir: &Hir) -> Option<Vec<String>> {
     all.sort();
     all.dedup();
     (all.len() <= MOST).then_some(all)
-}
-
-/// Most bytes from the beginning of a match to the end of the first of these words in it. Alternatives without any of
-/// the words are passed over: the words call the rule, and where they do not stand, nothing does.
-fn lead(parts: &[&Hir], words: &[String]) -> Option<usize> {
-    let mut before = 0;
-    for part in parts {
-        if let Some(inside) = lead_in(part, words) {
-            return Some(before + inside);
-        }
-        before += part.properties().maximum_len()?;
-    }
-    None
-}
-
-/// The same within one part; nothing if none of its texts is certain to hold a word.
-fn lead_in(part: &Hir, words: &[String]) -> Option<usize> {
-    if let Some(texts) = texts(part) {
-        let end = |text: &String| {
-            let ends = words
-                .iter()
-                .filter_map(|word| Some(text.find(word.as_str())? + word.len()));
-            ends.min()
-        };
-        return texts.iter().filter_map(end).max();
-    }
-    match part.kind() {
-        HirKind::Capture(capture) => lead_in(&capture.sub, words),
-        HirKind::Repetition(repetition) if repetition.min > 0 => lead_in(&repetition.sub, words),
-        HirKind::Alternation(parts) => parts.iter().filter_map(|part| lead_in(part, words)).max(),
-        HirKind::Concat(parts) => lead(&parts.iter().collect::<Vec<_>>(), words),
-        _ => None,
-    }
 }

@@ -13,11 +13,14 @@ use toml::{Table, Value};
 
 #[path = "rule/keywords.rs"]
 mod keywords;
+#[expect(unreachable_pub, reason = "it is a module of the library as well")]
 #[path = "rule/lead.rs"]
 mod lead;
 
 /// What of a rule is for after the scan.
-const LATER: [&str; 6] = ["accepts", "rejects", "verify", "owners", "contain", "revoke"];
+const LATER: [&str; 7] = [
+    "costly", "accepts", "rejects", "verify", "owners", "contain", "revoke",
+];
 
 #[expect(
     clippy::disallowed_methods,

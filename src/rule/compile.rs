@@ -159,6 +159,11 @@ impl Rule {
         &self.written().title
     }
 
+    /// Why it may be called often.
+    pub fn costly(&self) -> Option<&str> {
+        self.written().costly.as_deref()
+    }
+
     /// Texts that must be found, joiner dropped.
     pub fn accepts(&self) -> Vec<String> {
         plain(&self.written().accepts)

@@ -10,6 +10,9 @@ use super::lead::Lead;
 /// Most alternatives that keywords may branch into before the branching part is passed over.
 const MOST_KEYWORDS: usize = 64;
 
+/// Most keywords that one of two bytes is made longer into.
+const MOST_SHORT: usize = 300;
+
 /// What a pattern promises.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Shape {
@@ -125,7 +128,7 @@ fn concat(parts: &[Hir]) -> Vec<Vec<String>> {
     for part in parts {
         let choices = match part.kind() {
             HirKind::Look(_) => continue,
-            HirKind::Class(class) => small_class(class),
+            HirKind::Class(class) => small_class(class, 8),
             HirKind::Literal(_) | HirKind::Alternation(_) => whole(part),
             HirKind::Capture(capture) => {
                 offers.extend(needed(part));
@@ -141,6 +144,7 @@ fn concat(parts: &[Hir]) -> Vec<Vec<String>> {
                     .collect();
             }
             _ => {
+                lengthen(&mut run, part);
                 flush(&mut run, &mut offers);
                 offers.extend(needed(part));
             }
@@ -156,7 +160,7 @@ fn whole(hir: &Hir) -> Option<Vec<String>> {
         HirKind::Literal(literal) => Some(vec![
             String::from_utf8(literal.0.to_vec()).ok()?.to_ascii_lowercase(),
         ]),
-        HirKind::Class(class) => small_class(class),
+        HirKind::Class(class) => small_class(class, 8),
         HirKind::Alternation(parts) => {
             let all: Option<Vec<_>> = parts.iter().map(whole).collect();
             Some(all?.concat())
@@ -179,8 +183,32 @@ fn whole(hir: &Hir) -> Option<Vec<String>> {
     }
 }
 
-/// The characters of a class of at most eight, upper case folded into lower.
-fn small_class(class: &Class) -> Option<Vec<String>> {
+/// Literals of two bytes stand everywhere: what a class that is repeated begins with is put behind them.
+fn lengthen(run: &mut Vec<String>, part: &Hir) {
+    let HirKind::Repetition(repetition) = part.kind() else {
+        return;
+    };
+    let HirKind::Class(class) = repetition.sub.kind() else {
+        return;
+    };
+    let Some(choices) = small_class(class, 40) else {
+        return;
+    };
+    for _ in 0..repetition.min {
+        let is_short =
+            run.iter().all(|text| (2..4).contains(&text.len())) && run.len() * choices.len() <= MOST_SHORT;
+        if !is_short || (run.len() == 1 && run[0].len() == 3) {
+            return;
+        }
+        *run = run
+            .iter()
+            .flat_map(|head| choices.iter().map(move |tail| format!("{head}{tail}")))
+            .collect();
+    }
+}
+
+/// The characters of a class of at most `most`, upper case folded into lower.
+fn small_class(class: &Class, most: u32) -> Option<Vec<String>> {
     let mut letters: Vec<char> = Vec::new();
     let ranges: Vec<(u32, u32)> = match class {
         Class::Unicode(class) => class
@@ -199,7 +227,7 @@ fn small_class(class: &Class) -> Option<Vec<String>> {
         if matches!(start, 0x212A | 0x17F) && start == end {
             continue;
         }
-        if end - start >= 8 || end >= 0x80 {
+        if end - start >= most || end >= 0x80 {
             return None;
         }
         letters.extend(
@@ -210,7 +238,7 @@ fn small_class(class: &Class) -> Option<Vec<String>> {
     }
     letters.sort_unstable();
     letters.dedup();
-    (letters.len() <= 8).then(|| letters.into_iter().map(String::from).collect())
+    (letters.len() <= most as usize).then(|| letters.into_iter().map(String::from).collect())
 }
 
 /// The set whose shortest literal is longest; where that ties the one with fewer literals, then the first.
@@ -244,6 +272,13 @@ mod tests {
             ["gho_", "ghp_", "ghu_"]
         );
         assert_eq!(keywords(r"(?i)(?<secret>token_[a-z]{9})"), ["token_"]);
+    }
+
+    #[test]
+    fn a_keyword_of_two_bytes_is_made_longer_where_few_bytes_may_follow() {
+        let keywords = keywords(r"(?<secret>SK[a-f0-9]{32})");
+        assert_eq!(keywords.len(), 256);
+        assert!(keywords.contains(&"sk9e".to_owned()));
     }
 
     #[test]

@@ -34,18 +34,19 @@ impl Lead {
 }
 
 /// Which part of a word stands at the end of a text: an automaton over the bytes that occur in words.
-struct Words {
+pub struct Words {
     /// By byte: its column in `next`; 0 for bytes that are in no word.
     column: [u8; 256],
     /// By state: the state behind each column, [`WORD`] where a word ends.
     next: Vec<Vec<u32>>,
 }
 
-/// The state behind a whole word.
-const WORD: u32 = u32::MAX;
+/// The state behind a whole word; that behind no text at all is 0.
+pub const WORD: u32 = u32::MAX;
 
 impl Words {
-    fn new(words: &[String]) -> Self {
+    /// For words in lower case.
+    pub fn new(words: &[String]) -> Self {
         let mut column = [0; 256];
         let mut columns: u8 = 1;
         for byte in words.iter().flat_map(|word| word.bytes()) {
@@ -110,7 +111,8 @@ impl Words {
         }
     }
 
-    fn after(&self, state: u32, byte: u8) -> u32 {
+    /// The state behind a further byte, whose case is folded.
+    pub fn after(&self, state: u32, byte: u8) -> u32 {
         self.next[state as usize][usize::from(self.column[usize::from(byte)])]
     }
 }

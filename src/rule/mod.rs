@@ -9,7 +9,7 @@ pub mod decode;
 pub mod file;
 pub mod judge;
 mod keywords;
-mod lead;
+pub mod lead;
 pub mod placeholder;
 pub mod random;
 

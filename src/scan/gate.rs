@@ -1,16 +1,18 @@
 //! The gate: where in a text do the rules' keywords stand?
 //!
-//! One pass over four bytes at a time, upper case folded into lower, against a table of 262,144 bits: what a position
-//! costs does not depend on how many rules there are, and nothing is compiled at start-up. Of each keyword only its
-//! rarest four bytes are in the table; the keyword is compared in full where they occur.
+//! One pass over four bytes at a time, upper case folded into lower, against a table of 8,192 words of 64 bits: three
+//! bytes choose the word, the fourth the bit. What a position costs does not depend on how many rules there are, and
+//! nothing is compiled at start-up. Of each keyword only its rarest four bytes are in the table; the keyword is compared
+//! in full where they occur.
 //!
 //! Beside it an Aho-Corasick automaton was measured, which the rest of the field uses: facts/speed.md B1 has it at
 //! 0.07 GB/s with 1,000 rules (built in 5.5 ms at every start) where such a table keeps 0.46 GB/s. Three bytes at a
 //! time were slower: two and a half times as many places to be looked at. One branch a position was slower than one
-//! for sixteen.
+//! for sixteen. With all four bytes in one hash a keyword of three had to be entered with whatever may follow it, and
+//! seventy of them made every twentieth position a place to be looked at; now each fills one word.
 
-/// Bits of the table's index: 32 KiB, which the nearest cache holds.
-const BITS: u32 = 18;
+/// Words of the table: 64 KiB in all.
+const WORDS: usize = 1 << 13;
 
 /// Keywords shorter than this many bytes have a way of their own.
 const GRAM: usize = 4;
@@ -35,18 +37,13 @@ struct Keyword {
 pub(super) struct Gate {
     keywords: Vec<Keyword>,
     bitmap: Box<[u64; WORDS]>,
-    /// Sorted by place: the keywords whose window leads to it.
+    /// Sorted by word of the table: the keywords whose window leads to it.
     members: Vec<(u32, u32)>,
-    /// For each sixteenth place the first of `members` that is not before it.
+    /// For each word the first of `members` that is not before it.
     first: Vec<u32>,
     /// Keywords of two bytes; most rule sets have none.
     pairs: Vec<([u8; 2], u32)>,
 }
-
-const WORDS: usize = 1 << (BITS - 6);
-
-/// Places that share an entry of `Gate::first`.
-const SHARED: u32 = 4;
 
 impl Gate {
     /// Takes keywords of two bytes or more; [`Gate::find`] names them by their place in this list.
@@ -55,7 +52,7 @@ impl Gate {
             keywords: Vec::new(),
             bitmap: Box::new([0; WORDS]),
             members: Vec::new(),
-            first: vec![0; (1 << (BITS - SHARED)) + 1],
+            first: vec![0; WORDS + 1],
             pairs: Vec::new(),
         };
         for (number, word) in words.into_iter().enumerate() {
@@ -65,9 +62,8 @@ impl Gate {
         }
         gate.members.sort_unstable();
         gate.members.dedup();
-        for (place, _) in &gate.members {
-            gate.bitmap[(place >> 6) as usize] |= 1 << (place & 63);
-            gate.first[(place >> SHARED) as usize + 1] += 1;
+        for (word, _) in &gate.members {
+            gate.first[*word as usize + 1] += 1;
         }
         let mut sum = 0;
         for first in &mut gate.first {
@@ -85,10 +81,10 @@ impl Gate {
                 self.pairs.push(([a, b], number));
                 0
             }
-            // Whatever may follow a keyword of three bytes is in the table with it.
             [a, b, c] => {
-                self.members
-                    .extend((0..=255).map(|next| (place(u32::from_le_bytes([a, b, c, next])), number)));
+                let word = word(u32::from_le_bytes([a, b, c, 0]));
+                self.bitmap[word] = u64::MAX;
+                self.members.push((word as u32, number));
                 0
             }
             _ => {
@@ -97,7 +93,12 @@ impl Gate {
                 let (start, window) = windows
                     .min_by_key(|(_, window)| rarest(window))
                     .unwrap_or((0, text));
-                self.members.push((place(gram(window)), number));
+                let (gram, last) = (gram(window), window[GRAM - 1]);
+                let word = word(gram);
+                for byte in [last, last.to_ascii_uppercase()] {
+                    self.bitmap[word] |= 1 << (byte & 63);
+                }
+                self.members.push((word as u32, number));
                 start
             }
         }
@@ -127,11 +128,10 @@ impl Gate {
     #[inline]
     fn four(&self, block: &[u8; BLOCK_READS], from: usize) -> u32 {
         let eight = block[from..].first_chunk::<8>().copied().unwrap_or_default();
-        let word = u64::from_le_bytes(eight);
+        let eight = u64::from_le_bytes(eight);
         let bit = |by: u32| {
-            let place = place((word >> (8 * by)) as u32);
-            // The mask is the table's size: it spares the check of a bound that always holds.
-            (self.bitmap[(place >> 6) as usize & (WORDS - 1)] >> (place & 63)) as u32 & 1
+            let gram = (eight >> (8 * by)) as u32;
+            (self.bitmap[word(gram)] >> (gram >> 24 & 63)) as u32 & 1
         };
         (bit(0) | bit(1) << 1 | bit(2) << 2 | bit(3) << 3) << from
     }
@@ -139,23 +139,20 @@ impl Gate {
     /// Compares in full the keywords whose window begins at `at`.
     #[inline(never)]
     fn confirm(&self, text: &[u8], at: usize, found: &mut impl FnMut(usize, usize, usize)) {
-        let place = place(gram(&text[at..]));
-        let first = self.first[(place >> SHARED) as usize] as usize;
-        for &(_, number) in self.members[first..]
-            .iter()
-            .skip_while(|(member, _)| *member < place)
-            .take_while(|(member, _)| *member == place)
-        {
+        let word = word(gram(&text[at..]));
+        let members = self.first[word] as usize..self.first[word + 1] as usize;
+        for &(_, number) in &self.members[members] {
             let number = number as usize;
             let keyword = &self.keywords[number];
             let Some(start) = at.checked_sub(keyword.window) else {
                 continue;
             };
             let stop = start + keyword.text.len();
-            if text
-                .get(start..stop)
-                .is_some_and(|part| part.eq_ignore_ascii_case(&keyword.text))
-            {
+            let same = |part: &[u8]| {
+                let mut pairs = part.iter().zip(&keyword.text);
+                pairs.all(|(byte, known)| byte.to_ascii_lowercase() == *known)
+            };
+            if text.get(start..stop).is_some_and(same) {
                 found(number, start, stop);
             }
         }
@@ -195,10 +192,13 @@ fn gram(text: &[u8]) -> u32 {
     u32::from_le_bytes(bytes)
 }
 
-/// Where four bytes stand in the table. One bit folds the case of letters, and a few other characters into each other.
+/// The word of the table that the first three of four bytes choose. One bit folds the case of letters, and a few other
+/// characters into each other.
 #[inline]
-fn place(gram: u32) -> u32 {
-    (gram | 0x2020_2020).wrapping_mul(0x9E37_79B1) >> (32 - BITS)
+fn word(gram: u32) -> usize {
+    let three = (gram | 0x2020_2020) << 8;
+    // The mask is the table's size: it spares the check of a bound that always holds.
+    (three.wrapping_mul(0x9E37_79B1) >> 19) as usize & (WORDS - 1)
 }
 
 /// How often a byte occurs in source text, roughly; higher is more often.

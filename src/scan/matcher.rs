@@ -4,33 +4,23 @@
 //! ([`Plan`]), then, in one go, how the patterns of all its rules begin. A pattern only ever runs in windows around what
 //! is left, so that the cost follows what is in the text and not how many rules there are.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use regex::bytes::Regex;
-use regex_syntax::hir::Hir;
-
-use super::beginning;
 use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
 use super::parts;
 use super::place::{Lines, TextPlace};
 use super::plan::Plan;
-use super::suspicion::Glance;
-use crate::finding::{Confidence, Parts, RuleId, Suppression};
+use crate::finding::{Confidence, Parts, Suppression};
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
 
 /// How far from a keyword a match of unbounded length may begin, and how far past it the first look goes, in bytes.
 pub(super) const UNBOUNDED_REACH: usize = 64 << 10;
-
-/// A keyword that may stand farther behind the beginning of a match is not worth a look at beginnings. With what is
-/// looked at behind it this must fit into the piece that makes a text suspect (`suspicion::REACH`).
-const LONGEST_LEAD: usize = 120;
 
 /// A secret in a blob, before it is known which commit the blob belongs to.
 #[derive(Clone, Debug)]
@@ -59,66 +49,12 @@ pub struct Hit {
 pub struct Scanner {
     pub(super) rules: Vec<Arc<Rule>>,
     gate: Gate,
-    /// By the keyword's number in the gate.
-    called: Vec<Called>,
+    /// By the keyword's number in the gate: the rules that it calls.
+    called: Vec<Vec<usize>>,
     /// By rule; read when the rule is first called.
     plans: Vec<OnceLock<Plan>>,
-    /// By rule, for suspicion.
-    pub(super) glances: Vec<OnceLock<Glance>>,
     key: FingerprintKey,
     least: Confidence,
-}
-
-/// What a rule costs on some text.
-#[derive(Clone, Debug)]
-pub struct Rate {
-    /// The rule.
-    pub rule: RuleId,
-    /// Its keywords for every million bytes.
-    pub called: f64,
-    /// How often its pattern is looked for, for every million bytes.
-    pub sought: f64,
-}
-
-/// What a keyword calls.
-#[derive(Default)]
-struct Called {
-    rules: Vec<usize>,
-    /// How a match of any of its rules begins; nothing if that cannot be told.
-    peek: OnceLock<Option<Peek>>,
-}
-
-/// The beginnings of all rules of a keyword.
-struct Peek {
-    regex: Regex,
-    /// Most bytes from the beginning of a match to the end of the keyword.
-    lead: usize,
-    /// Most bytes of a beginning.
-    longest: usize,
-}
-
-impl Peek {
-    fn of(plans: &[&Plan]) -> Option<Self> {
-        let lead = plans.iter().map(|plan| plan.lead).collect::<Option<Vec<_>>>()?;
-        let peeks: Vec<Hir> = plans
-            .iter()
-            .map(|plan| plan.peek.clone())
-            .collect::<Option<_>>()?;
-        let all = Hir::alternation(peeks);
-        Some(Self {
-            lead: lead.into_iter().max().filter(|&lead| lead <= LONGEST_LEAD)?,
-            longest: all.properties().maximum_len()?,
-            regex: beginning::compile(&all)?,
-        })
-    }
-
-    /// Whether a match may begin before or at the keyword that stands at `keyword`.
-    fn allows(&self, text: &[u8], keyword: &Range<usize>) -> bool {
-        let from = keyword.end.saturating_sub(self.lead);
-        // One byte more, so that what must not follow is seen.
-        let to = (keyword.start + self.longest + 1).min(text.len());
-        self.regex.is_match_at(&text[..to], from)
-    }
 }
 
 /// A match that its rule stands by.
@@ -131,17 +67,17 @@ struct Candidate {
 impl Scanner {
     /// Makes the gate ready; patterns are compiled when they are first needed.
     pub fn new(rules: &RuleSet, key: FingerprintKey) -> Self {
-        let mut called: Vec<Called> = Vec::new();
+        let mut called: Vec<Vec<usize>> = Vec::new();
         let mut places: HashMap<&str, usize> = HashMap::new();
         let mut words = Vec::new();
         for (i, rule) in rules.rules.iter().enumerate() {
             for word in &rule.keywords {
                 let place = *places.entry(word).or_insert_with(|| {
                     words.push(word.as_str());
-                    called.push(Called::default());
+                    called.push(Vec::new());
                     words.len() - 1
                 });
-                called[place].rules.push(i);
+                called[place].push(i);
             }
         }
         let gate = Gate::new(words);
@@ -150,7 +86,6 @@ impl Scanner {
             gate,
             called,
             plans: rules.rules.iter().map(|_| OnceLock::new()).collect(),
-            glances: rules.rules.iter().map(|_| OnceLock::new()).collect(),
             key,
             least: rules.least,
         }
@@ -162,59 +97,14 @@ impl Scanner {
 
     /// Calls `found` with every rule that may match around a keyword, and where the keyword stands.
     pub(super) fn calls(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
+        let mut choices = Vec::new();
         self.gate.find(text, |keyword, start, end| {
-            let called = &self.called[keyword];
-            let stands = |rule: &usize| {
-                self.plan(*rule)
-                    .tail
-                    .is_none_or(|tail| tail.stands_at(text, start))
-            };
-            if !called.rules.iter().any(stands) {
-                return;
-            }
-            let peek = called.peek.get_or_init(|| {
-                let plans: Vec<&Plan> = called.rules.iter().map(|&rule| self.plan(rule)).collect();
-                Peek::of(&plans)
-            });
-            if peek
-                .as_ref()
-                .is_some_and(|peek| !peek.allows(text, &(start..end)))
-            {
-                return;
-            }
-            for &rule in called.rules.iter().filter(|rule| stands(rule)) {
-                found(rule, start..end);
+            for &rule in &self.called[keyword] {
+                if self.plan(rule).allows(text, &(start..end), &mut choices) {
+                    found(rule, start..end);
+                }
             }
         });
-    }
-
-    /// What the rules cost on this text, the dearest first: how often each is called by a keyword, and how often its
-    /// pattern is then looked for, for every million bytes.
-    pub fn rates(&self, text: &[u8]) -> Vec<Rate> {
-        let mut counts = vec![(0_usize, 0_usize); self.rules.len()];
-        self.gate.find(text, |keyword, _, _| {
-            for &rule in &self.called[keyword].rules {
-                counts[rule].0 += 1;
-            }
-        });
-        self.calls(text, |rule, _| counts[rule].1 += 1);
-        let per_million = |count: usize| count as f64 * 1e6 / text.len().max(1) as f64;
-        let mut rates: Vec<Rate> = self
-            .rules
-            .iter()
-            .zip(counts)
-            .map(|(rule, (called, sought))| Rate {
-                rule: rule.id.clone(),
-                called: per_million(called),
-                sought: per_million(sought),
-            })
-            .collect();
-        rates.sort_by(|a, b| {
-            (b.sought, b.called)
-                .partial_cmp(&(a.sought, a.called))
-                .unwrap_or(Ordering::Equal)
-        });
-        rates
     }
 
     /// Where a match of this rule may stand that this keyword is a sign of.

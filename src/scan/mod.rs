@@ -4,7 +4,6 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
-mod beginning;
 mod gate;
 pub mod ignore;
 pub mod line_hash;
@@ -12,9 +11,11 @@ pub mod matcher;
 mod parts;
 mod place;
 mod plan;
+mod probe;
 #[cfg(test)]
 mod proof;
 mod suspicion;
+pub mod typical;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use git2::{Oid, Repository};
 
-pub use matcher::{Hit, Rate, Scanner};
+pub use matcher::{Hit, Scanner};
 
 use crate::finding::{Finding, Location, Origin, RuleId, ScanPath};
 use crate::rule::RuleSet;

@@ -3,8 +3,8 @@
 
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::beginning;
 use super::matcher::Scanner;
+use super::plan;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::FingerprintKey;
 
@@ -126,7 +126,7 @@ fn random_matches_of_every_rule_are_looked_for_wherever_they_stand() {
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     let mut lost = Vec::new();
     for (number, rule) in rules.rules.iter().enumerate() {
-        let hir = beginning::parse(&rule.pattern).unwrap();
+        let hir = plan::parse(&rule.pattern).unwrap();
         let mut seen = 0;
         for _ in 0..40 {
             let text = planted(rule, &hir, &mut random);

@@ -8,11 +8,8 @@
 
 use std::ops::Range;
 
-use regex::bytes::Regex;
-
-use super::beginning;
 use super::matcher::{Scanner, Window};
-use super::plan::MARGIN;
+use super::plan::{LOOKED_AT, MARGIN};
 use crate::rule::Rule;
 use crate::rule::judge::judge;
 use crate::source::history::Sign;
@@ -20,40 +17,15 @@ use crate::source::history::Sign;
 /// Longest piece that is told apart. A larger one keeps more of every blob around what is new in it, a smaller one
 /// makes more of the rules look for beginnings alone.
 const REACH: usize = 344;
-
-/// Longest beginning that is looked for.
-const BEGINNING: usize = 200;
+const _: () = assert!(LOOKED_AT <= REACH);
 
 /// Refused matches in one window after which it is suspect all the same.
 const MOST_REFUSED: usize = 256;
-
-/// How a rule is suspected.
-pub(super) enum Glance {
-    /// By a match that its rule stands by.
-    Whole,
-    /// By how a match begins.
-    Beginning(Regex),
-    /// By its keyword.
-    Keyword,
-}
 
 /// Bytes of the piece that a whole match with its surroundings takes.
 fn piece(rule: &Rule) -> Option<usize> {
     let within = rule.context.as_ref().map_or(0, |context| context.within);
     Some(rule.longest?.saturating_add(within + MARGIN)).filter(|&piece| piece <= REACH)
-}
-
-impl Glance {
-    fn of(rule: &Rule, lead: Option<usize>) -> Self {
-        if piece(rule).is_some() {
-            return Self::Whole;
-        }
-        // The keyword that calls the rule must stand in the piece too.
-        let near = lead.is_some_and(|lead| lead + BEGINNING + MARGIN <= REACH);
-        let hir = beginning::parse(&rule.pattern).filter(|_| near);
-        hir.and_then(|hir| beginning::compile(&beginning::cut(&hir, BEGINNING)))
-            .map_or(Self::Keyword, Self::Beginning)
-    }
 }
 
 impl Scanner {
@@ -95,29 +67,9 @@ impl Scanner {
         self.stands(sign.what, text, self.window(sign.what, &(sign.start..sign.end)))
     }
 
-    /// The rules of whose matches nothing but a keyword can be looked for in pieces: each of their keywords makes a
-    /// blob of the history suspect.
-    pub fn suspected_by_keyword(&self) -> impl Iterator<Item = &Rule> {
-        let by_keyword = |&rule: &usize| matches!(self.glance(rule), Glance::Keyword);
-        (0..self.rules.len())
-            .filter(by_keyword)
-            .map(|rule| &*self.rules[rule])
-    }
-
-    fn glance(&self, rule: usize) -> &Glance {
-        self.glances[rule].get_or_init(|| Glance::of(&self.rules[rule], self.plan(rule).lead))
-    }
-
+    /// A match that fits into a piece is judged; of a longer one its beginning was seen, or its keyword.
     fn is_suspect(&self, rule: usize, text: &[u8], keyword: &Range<usize>) -> bool {
-        let window = self.window(rule, keyword);
-        match self.glance(rule) {
-            Glance::Keyword => true,
-            Glance::Beginning(regex) => {
-                let end = (keyword.start + BEGINNING + 1).min(text.len());
-                regex.is_match_at(&text[..end], window.from.min(end))
-            }
-            Glance::Whole => self.stands(rule, text, window),
-        }
+        piece(&self.rules[rule]).is_none() || self.stands(rule, text, self.window(rule, keyword))
     }
 
     /// Whether the rule stands by a match in the window, wherever it begins.

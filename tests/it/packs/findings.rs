@@ -110,29 +110,27 @@ fn looking_at_what_is_new_finds_what_looking_at_everything_finds() {
         .flat_map(|rule| rule.keywords.clone())
         .collect();
     let mut total = 0;
-    for seed in 0..2 {
-        let mut random = Random::new(seed + 100);
-        let tool = Tool::repository();
-        let change = |lines: &mut Vec<String>, random: &mut Random| change(&examples, &words, lines, random);
-        made::import_with(&tool, &mut random, 30, false, &change);
-        made::import_with(&tool, &mut random, 60, true, &change);
-        total += same(&tool.path(), &rules, "as it came");
-        for git in [
-            &["repack", "-qadf", "--depth=50", "--window=50"][..],
-            &["repack", "-qadf", "--depth=4095", "--window=250"],
-            &[
-                "-c",
-                "repack.useDeltaBaseOffset=false",
-                "repack",
-                "-qadf",
-                "--depth=60",
-            ],
-        ] {
-            tool.git(git);
-            total += same(&tool.path(), &rules, &format!("seed {seed}, {git:?}"));
-        }
-        made::import_with(&tool, &mut random, 20, true, &change);
-        total += same(&tool.path(), &rules, &format!("seed {seed}, two packs"));
+    let mut random = Random::new(100);
+    let tool = Tool::repository();
+    let change = |lines: &mut Vec<String>, random: &mut Random| change(&examples, &words, lines, random);
+    made::import_with(&tool, &mut random, 30, false, &change);
+    made::import_with(&tool, &mut random, 60, true, &change);
+    total += same(&tool.path(), &rules, "as it came");
+    for git in [
+        &["repack", "-qadf", "--depth=50", "--window=50"][..],
+        &["repack", "-qadf", "--depth=4095", "--window=250"],
+        &[
+            "-c",
+            "repack.useDeltaBaseOffset=false",
+            "repack",
+            "-qadf",
+            "--depth=60",
+        ],
+    ] {
+        tool.git(git);
+        total += same(&tool.path(), &rules, &format!("{git:?}"));
     }
-    assert!(total > 300, "only {total} findings: the test says little");
+    made::import_with(&tool, &mut random, 20, true, &change);
+    total += same(&tool.path(), &rules, "two packs");
+    assert!(total > 150, "only {total} findings: the test says little");
 }

@@ -130,6 +130,14 @@ fn an_example_without_a_keyword_is_named() {
 }
 
 #[test]
+fn a_rule_that_is_called_everywhere_is_refused_unless_it_says_why() {
+    let keywords = "keywords = ['exmp_', 'if']\npattern";
+    refused("pattern", keywords, &["source text", "costly ="]);
+    let (code, said) = proved(&SOUND.replacen("pattern", &format!("costly = 'a test'\n{keywords}"), 1));
+    assert_eq!(code, 0, "{said}");
+}
+
+#[test]
 fn a_rule_without_examples_is_refused() {
     refused(
         "rejects = [\"key = exmp_·abcdefg\"]",

@@ -14,6 +14,7 @@ mod plan;
 mod probe;
 #[cfg(test)]
 mod proof;
+mod steps;
 mod suspicion;
 pub mod typical;
 

@@ -13,6 +13,9 @@ use crate::rule::{Lead, Rule};
 /// A keyword that may stand farther behind the beginning of a match is not worth a look at beginnings.
 const LONGEST_LEAD: usize = 120;
 
+/// Of a keyword that stands so near the beginning, the beginning is asked first.
+const SHORT_LEAD: usize = 40;
+
 /// Bytes beyond a piece that the judgement of a match looks at: words before it (`judge::UNLESS_WITHIN`), boundaries.
 pub(super) const MARGIN: usize = 28;
 
@@ -50,10 +53,15 @@ impl Plan {
         let Some(probe) = &self.probe else {
             return true;
         };
-        probe.goes_on(text, keyword.end, choices)
-            && self.lead.filter(|&lead| lead <= LONGEST_LEAD).is_none_or(|lead| {
-                probe.begins(text, keyword.end.saturating_sub(lead), keyword.start, choices)
-            })
+        if !probe.may_go_on(text, keyword.end) {
+            return false;
+        }
+        let Some(lead) = self.lead.filter(|&lead| lead <= LONGEST_LEAD) else {
+            return probe.goes_on(text, keyword.end, choices);
+        };
+        // Where a match can begin in few places, its beginning fails sooner than what stands behind the keyword.
+        (lead <= SHORT_LEAD || probe.begins_rarely() || probe.goes_on(text, keyword.end, choices))
+            && probe.begins(text, keyword.end.saturating_sub(lead), keyword.start, choices)
     }
 }
 

@@ -149,7 +149,12 @@ fn is_word(text: &[u8], at: usize, length: usize) -> bool {
         });
     let upper = rest.iter().any(u8::is_ascii_uppercase);
     let lower = rest.iter().any(u8::is_ascii_lowercase);
-    begins && !(upper && lower) && !(upper && first.is_ascii_lowercase())
+    let mixed = upper && (lower || first.is_ascii_lowercase());
+    // `fbApi` ends where a hump of `fbApiKey` ends, `sumO` does not.
+    let ends = text
+        .get(at + length)
+        .is_none_or(|after| !after.is_ascii_lowercase());
+    begins && (!mixed || ends)
 }
 
 /// Whether `word` stands in `text` without a further letter on either side; with `cut`, not at its very beginning.
@@ -192,6 +197,7 @@ mod tests {
         }
         assert!(!holds("rookTable", "okta"));
         assert!(!holds("sumOfAll", "sumo"));
+        assert!(holds("fbApiKey", "fbapi"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 /// Marks of a value that is filled in later, or looked up elsewhere.
 const TEMPLATE: &str = concat!(
     r"(?-u)\$\{[\w.:/\-?+|, $@#]{1,80}\}|\{\{[^{}\n]{1,80}\}\}|<[\w][\w \-./:|]{0,60}>|%\(\w{1,40}\)[sdr]|\$\([^)\n]{1,80}\)",
-    r"|#\{[^}\n]{1,80}\}|(?:^|\W)%[sdvq@](?:\W|$)|^\$\w+$|^%\w+%$|^@\w+@$|^__\w+__$|^\{[\w.:]*\}$|^\[[\w ._-]+\]$",
+    r"|#\{[^}\n]{1,80}\}|(?:^|\W)%[sdvq@](?:\W|$)|^\$\w+$|^%\w+%$|^@\w+@$|^@[A-Z][A-Z0-9_]+$|^__\w+__$|^\{[\w.:]*\}$|^\[[\w ._-]+\]$",
     r"|&(?:#\d{1,5}|#x[0-9a-f]{1,4}|[a-z]{2,6});|://|process\.env|getenv|environ\b|\benv\(|ENV\[|secrets\.\w|\*\*\*|\.\.\.|xxxx|XXXX",
 );
 
@@ -36,6 +36,11 @@ const WORDS: &[&[u8]] = &[
     b"87654321",
     b"abcdef",
     b"qwertyui",
+    b"asdfghj",
+    b"zxcvbnm",
+    b"q1w2e3",
+    b"1q2w3e",
+    b"!@#$%^&*",
     b"loremipsum",
     b"deadbeef",
 ];
@@ -108,7 +113,7 @@ const RUN: usize = 5;
 pub fn is_placeholder(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let trimmed = lower.trim_ascii();
-    NOTHING.contains(&trimmed)
+    says_nothing(trimmed)
         || WORDS
             .iter()
             .any(|word| memchr::memmem::find(trimmed, word).is_some())
@@ -116,6 +121,41 @@ pub fn is_placeholder(value: &[u8]) -> bool {
             .windows(RUN)
             .any(|run| run.iter().all(|byte| *byte == run[0]))
         || TEMPLATES.is_match(value)
+}
+
+/// Words that stand beside those of [`NOTHING`] in placeholders, as in `other_password`.
+const BESIDE: &[&[u8]] = &[
+    b"a", b"an", b"the", b"my", b"your", b"some", b"any", b"new", b"old", b"other", b"bad", b"good", b"no",
+    b"not", b"is", b"in", b"for", b"of", b"to", b"db", b"app", b"admin", b"root", b"here", b"wrong", b"fake",
+    b"secure", b"super", b"strong", b"very", b"plain", b"temp", b"initial", b"root",
+];
+
+/// Whether all words of `value`, which is in lower case, say that something belongs here and none says what.
+fn says_nothing(value: &[u8]) -> bool {
+    let plain = plain(value);
+    let words: Vec<&[u8]> = value
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    NOTHING.contains(&value)
+        || NOTHING.contains(&plain.as_slice())
+        || (words.iter().any(|word| NOTHING.contains(word))
+            && words
+                .iter()
+                .all(|word| NOTHING.contains(word) || BESIDE.contains(word)))
+}
+
+/// `s3cr3t` as `secret`: signs and digits that people write for letters.
+fn plain(value: &[u8]) -> Vec<u8> {
+    let letter = |byte: &u8| match byte {
+        b'0' => b'o',
+        b'1' | b'!' => b'i',
+        b'3' => b'e',
+        b'4' | b'@' => b'a',
+        b'5' | b'$' => b's',
+        other => *other,
+    };
+    value.iter().map(letter).collect()
 }
 
 /// Shortest password that a person chose and that is told from a word.
@@ -169,6 +209,11 @@ mod tests {
             "Password",
             "1234567890",
             "%s",
+            "s3cr3t",
+            "P@ssw0rd",
+            "other_password",
+            "secret-passwd",
+            "@DB_PASSWORD",
         ] {
             assert!(is_placeholder(value.as_bytes()), "{value}");
         }

@@ -59,10 +59,50 @@ const LEAST_HEX: usize = 12;
 /// Whether `value` looks drawn at random. Fewer than four characters never do.
 pub fn is_random(value: &[u8]) -> bool {
     let length = kinds(value).count();
-    if length < 4 || different(value) < DIFFERENT.min(value.len() * 2 / 3) || is_constant(value) {
+    if length < 4
+        || different(value) < DIFFERENT.min(value.len() * 2 / 3)
+        || is_constant(value)
+        || is_composed(value)
+    {
         return false;
     }
-    is_hexadecimal(value) || surprise(value) >= LONG + SHORT / length as f64
+    is_hexadecimal(value)
+        || is_long_number(value)
+        || is_strewn(value)
+        || surprise(value) >= LONG + SHORT / length as f64
+}
+
+/// More digits than a number that counts something has: 64 bits need twenty.
+const LONGEST_NUMBER: usize = 20;
+
+fn is_long_number(value: &[u8]) -> bool {
+    value.len() > LONGEST_NUMBER && value.iter().all(u8::is_ascii_digit)
+}
+
+/// Fewest different signs in a value that is strewn with them.
+const SIGNS: usize = 5;
+
+/// Whether signs are strewn in as no language puts them: many kinds, and brackets that close what was not opened.
+fn is_strewn(value: &[u8]) -> bool {
+    let mut signs: Vec<u8> = value.iter().copied().filter(u8::is_ascii_punctuation).collect();
+    signs.sort_unstable();
+    signs.dedup();
+    signs.len() >= SIGNS && !value.iter().any(u8::is_ascii_whitespace) && is_crossed(value)
+}
+
+/// Whether a bracket is closed by one of another kind.
+fn is_crossed(value: &[u8]) -> bool {
+    let mut open = Vec::new();
+    value.iter().any(|byte| match byte {
+        b'(' | b'[' | b'{' => {
+            open.push(*byte);
+            false
+        }
+        b')' => open.pop().is_some_and(|opened| opened != b'('),
+        b']' => open.pop().is_some_and(|opened| opened != b'['),
+        b'}' => open.pop().is_some_and(|opened| opened != b'{'),
+        _ => false,
+    })
 }
 
 fn different(value: &[u8]) -> usize {
@@ -86,6 +126,34 @@ fn is_hexadecimal(value: &[u8]) -> bool {
         && value.iter().all(u8::is_ascii_hexdigit)
         && digits >= 2
         && value.len() - digits >= 2
+}
+
+/// Shortest part of a name that counts as a word, and the longest of which nothing can be told but a vowel.
+const WORD: std::ops::RangeInclusive<usize> = 3..=5;
+
+/// Whether `value` is put together of words with signs between them, as `git-gui--askpass` and `todos-vuejs-3.x`.
+fn is_composed(value: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = value
+        .split(|byte| b"-_./:".contains(byte))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let letters = |part: &[u8]| part.iter().all(u8::is_ascii_alphabetic);
+    let vowel = |byte: &u8| b"aeiouy".contains(&byte.to_ascii_lowercase());
+    let natural = |part: &[u8]| part.len() >= *WORD.end() && letters(part) && surprise(part) < LONG + 1.0;
+    let word = |part: &[u8]| {
+        natural(part) || (WORD.contains(&part.len()) && letters(part) && part.iter().any(vowel))
+    };
+    let small =
+        |part: &[u8]| part.len() < *WORD.end() && (letters(part) || part.iter().all(u8::is_ascii_digit));
+    let in_words: usize = parts
+        .iter()
+        .filter(|part| word(part))
+        .map(|part| part.len())
+        .sum();
+    parts.len() >= 2
+        && parts.iter().any(|part| natural(part))
+        && in_words * 2 >= value.len()
+        && parts.iter().all(|part| word(part) || small(part))
 }
 
 /// Mean cost of a pair of neighbours, in bits: about 3.7 for words and identifiers, 6.8 for random letters, 7.3 for
@@ -149,6 +217,10 @@ mod tests {
             "saltSALTsaltSALTsaltSALT",
             "PGSSLKEY",
             "xxxxxxxxxxxx",
+            "18446744073709551615",
+            "git-gui--askpass",
+            "todos-vuejs-3.x",
+            "list(map[string](func(a,b)))+{x:y}",
         ] {
             assert!(
                 !is_random(value.as_bytes()),
@@ -167,6 +239,8 @@ mod tests {
             ["UmRDhM6F4tZd", "Y6U8tTkdBic7jCTnKULk"],
             ["46760", "7fdacec"],
             ["57d21fa5d328", "263dfe574de739988b88"],
+            ["70531928846", "09317742658"],
+            ["in{the]dark", "of(the#night}~here"],
         ] {
             let value = value.concat();
             assert!(

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use section::{
     CallFile, ContainFile, Expect, FallbackFile, FindFile, IdentifyFile, IdentityFile, OwnersFile, Paging,
-    RevokeFile, StepFile, TouchedFile, VerifyFile, With,
+    RevokeFile, SignFile, SignWay, StepFile, TouchedFile, VerifyFile, With,
 };
 
 use crate::finding::{Confidence, Severity};

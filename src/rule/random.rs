@@ -5,6 +5,8 @@
 //! Rust, C, Python and Markdown of public packages (identifiers and words; hexadecimal left out).
 //! It reads bytes only, in linear time, and must never ask anybody.
 
+use std::fmt;
+
 /// Kinds of characters: 26 letters, case folded; digits; everything else.
 const KINDS: usize = 28;
 
@@ -56,20 +58,68 @@ const LONGEST_NAME: usize = 24;
 /// From this length on, hexadecimal with digits and letters is no word.
 const LEAST_HEX: usize = 12;
 
-/// Whether `value` looks drawn at random. Fewer than four characters never do.
+/// Shorter values never look drawn at random.
+const SHORTEST: usize = 4;
+
+/// Whether `value` looks drawn at random.
 pub fn is_random(value: &[u8]) -> bool {
-    let length = kinds(value).count();
-    if length < 4
-        || different(value) < DIFFERENT.min(value.len() * 2 / 3)
-        || is_constant(value)
-        || is_composed(value)
-    {
-        return false;
+    shortfall(value).is_none()
+}
+
+/// Why a value does not look drawn at random.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shortfall {
+    /// It has only so many characters.
+    Short(usize),
+    /// It has only so many different ones.
+    Monotonous(usize),
+    /// It is written like the name of a constant.
+    Constant,
+    /// It is put together of words.
+    Composed,
+    /// Its letters follow each other as in words.
+    Familiar {
+        /// Bits that a pair of neighbours costs in the mean.
+        bits: f64,
+        /// What it would have to cost.
+        least: f64,
+    },
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(length) => write!(f, "it has only {length} characters"),
+            Self::Monotonous(different) => write!(f, "it has only {different} different characters"),
+            Self::Constant => f.write_str("it is written like the name of a constant"),
+            Self::Composed => f.write_str("it is put together of words"),
+            Self::Familiar { bits, least } => write!(
+                f,
+                "its letters follow each other as in words: {bits:.2} bits a pair, random ones have {least:.2} or more"
+            ),
+        }
     }
-    is_hexadecimal(value)
-        || is_long_number(value)
-        || is_strewn(value)
-        || surprise(value) >= LONG + SHORT / length as f64
+}
+
+/// Why `value` does not look drawn at random; nothing if it does.
+pub fn shortfall(value: &[u8]) -> Option<Shortfall> {
+    let length = kinds(value).count();
+    if length < SHORTEST {
+        return Some(Shortfall::Short(length));
+    }
+    let different = different(value);
+    if different < DIFFERENT.min(value.len() * 2 / 3) {
+        return Some(Shortfall::Monotonous(different));
+    }
+    if is_constant(value) {
+        return Some(Shortfall::Constant);
+    }
+    if is_composed(value) {
+        return Some(Shortfall::Composed);
+    }
+    let (bits, least) = (surprise(value), LONG + SHORT / length as f64);
+    let known = is_hexadecimal(value) || is_long_number(value) || is_strewn(value);
+    (!known && bits < least).then_some(Shortfall::Familiar { bits, least })
 }
 
 /// More digits than a number that counts something has: 64 bits need twenty.

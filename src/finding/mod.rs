@@ -2,11 +2,15 @@
 //!
 //! A [`Finding`] carries the secret itself and therefore never implements `Serialize`: reports pick its fields.
 
+mod suppression;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+pub use suppression::{Mark, Refusal, Suppression};
 
 use crate::secret::{Fingerprint, Secret};
 
@@ -46,13 +50,14 @@ impl fmt::Display for RuleId {
 }
 
 /// How bad a live secret of this kind is; ordered from worst to least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Severity {
     Critical,
     High,
     Medium,
+    #[default]
     Low,
     /// Public by design: worth knowing, never a leak.
     Info,
@@ -71,12 +76,13 @@ impl fmt::Display for Severity {
 }
 
 /// How sure the rule is that a match is a secret; ordered from surest to least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Confidence {
     High,
     Medium,
+    #[default]
     Low,
 }
 
@@ -223,21 +229,6 @@ pub struct Location {
     pub origin: Origin,
 }
 
-/// Why a finding does not count: a mark in its source or a line in the baseline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase", tag = "kind")]
-pub enum Suppression {
-    /// An inline mark such as `unleak:ignore`, with the reason that stands behind it.
-    Inline {
-        /// The mark that was honoured.
-        mark: String,
-        /// Text after the mark, empty if none was given.
-        reason: String,
-    },
-    /// The fingerprint stands in the baseline.
-    Baseline,
-}
-
 /// The other parts of a multi-part credential, by rule id of the same service.
 pub type Parts = BTreeMap<String, Secret>;
 
@@ -274,6 +265,11 @@ impl Finding {
     /// Whether it counts towards the exit code: not suppressed, and not public by design.
     pub fn counts(&self) -> bool {
         self.suppression.is_none() && self.severity != Severity::Info
+    }
+
+    /// Whether it is no finding at all, and here for its reason alone.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.suppression, Some(Suppression::Refused(_)))
     }
 }
 

@@ -3,7 +3,6 @@
 
 use anyhow::{Context as _, Result};
 use regex_syntax::hir::{Class, Hir, HirKind};
-use serde::{Deserialize, Serialize};
 
 use super::lead::Lead;
 
@@ -14,7 +13,6 @@ const MOST_KEYWORDS: usize = 64;
 const MOST_SHORT: usize = 300;
 
 /// What a pattern promises.
-#[derive(Deserialize, Serialize)]
 pub(super) struct Shape {
     /// One of these occurs in every match (ASCII case folded); empty if nothing is certain. Those given, if any are.
     pub keywords: Vec<String>,

@@ -6,13 +6,12 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use regex_syntax::hir::{Class, Hir, HirKind};
-use serde::{Deserialize, Serialize};
 
 /// From so many bytes on, a length counts as unbounded.
 const UNBOUNDED: usize = 1 << 16;
 
 /// Where the first of some words stands in a match.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lead {
     /// Every match holds one, which ends at most so many bytes behind the match's beginning.
     Within(usize),

@@ -15,6 +15,7 @@ use super::parts;
 use super::place::{Lines, TextPlace};
 use super::plan::Plan;
 use crate::finding::{Confidence, Parts, Suppression};
+use crate::rule::allow;
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
@@ -41,6 +42,8 @@ pub struct Hit {
     pub place: TextPlace,
     /// GitHub's hash of its line.
     pub line_hash: Option<String>,
+    /// What the allowlists of its rule make of it, before its place is known.
+    pub allowed: u64,
     /// An inline mark.
     pub suppression: Option<Suppression>,
 }
@@ -54,14 +57,14 @@ pub struct Scanner {
     /// By rule; read when the rule is first called.
     plans: Vec<OnceLock<Plan>>,
     key: FingerprintKey,
-    least: Confidence,
+    pub(super) least: Confidence,
 }
 
 /// A match that its rule stands by.
-struct Candidate {
-    rule: usize,
-    range: Range<usize>,
-    facts: BTreeMap<String, String>,
+pub(super) struct Candidate {
+    pub(super) rule: usize,
+    pub(super) range: Range<usize>,
+    pub(super) facts: BTreeMap<String, String>,
 }
 
 impl Scanner {
@@ -146,7 +149,7 @@ impl Scanner {
     }
 
     /// Where each rule has to look: around its keywords, windows that touch joined.
-    fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Window>> {
+    pub(super) fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Window>> {
         let mut windows: BTreeMap<usize, Vec<Window>> = BTreeMap::new();
         self.calls(text, |rule, keyword| {
             windows.entry(rule).or_default().push(self.window(rule, &keyword));
@@ -227,7 +230,7 @@ impl Scanner {
         kept
     }
 
-    fn hits(&self, text: &[u8], candidates: Vec<Candidate>) -> Vec<Hit> {
+    pub(super) fn hits(&self, text: &[u8], candidates: Vec<Candidate>) -> Vec<Hit> {
         let mut lines = Lines::new(text);
         let places: Vec<TextPlace> = candidates
             .iter()
@@ -241,6 +244,7 @@ impl Scanner {
             Hit {
                 fingerprint: self.key.fingerprint(&secret),
                 suppression: ignore::mark_at(text, &candidate.range, &rule.id),
+                allowed: allow::bits(&rule, text, &candidate.range),
                 line_hash: hashes.get(&place.line).cloned(),
                 range: candidate.range,
                 facts: candidate.facts,

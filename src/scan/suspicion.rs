@@ -22,8 +22,11 @@ const _: () = assert!(LOOKED_AT <= REACH);
 /// Refused matches in one window after which it is suspect all the same.
 const MOST_REFUSED: usize = 256;
 
-/// Bytes of the piece that a whole match with its surroundings takes.
+/// Bytes of the piece that a whole match with its surroundings takes; none where whole lines may be asked about.
 fn piece(rule: &Rule) -> Option<usize> {
+    if rule.asks_lines() {
+        return None;
+    }
     let within = rule.context.as_ref().map_or(0, |context| context.within);
     Some(rule.longest?.saturating_add(within + MARGIN)).filter(|&piece| piece <= REACH)
 }

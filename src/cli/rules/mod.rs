@@ -3,6 +3,7 @@
 mod cost;
 mod list;
 mod show;
+mod words;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -11,9 +11,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::compile::{Rule, Service, build};
+use super::compile::Rule;
 use super::judge;
 use super::lead::Lead;
+use super::pattern::build;
+use super::service::Service;
 use super::{RuleSet, file};
 use crate::finding::{Confidence, RuleId, Severity};
 
@@ -60,7 +62,8 @@ impl fmt::Display for Problem {
 /// the first of them.
 pub fn check(set: &RuleSet) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for service in &set.services {
+    // Imported rules have no examples and no calls; loading them proved all there is.
+    for service in set.services.iter().filter(|service| !service.imported) {
         let mut notes = Notes {
             file: &service.shown,
             rule: None,
@@ -71,7 +74,7 @@ pub fn check(set: &RuleSet) -> Vec<Problem> {
             notes.add("it has no rule", "add one with [[rule]], or delete the file");
         }
     }
-    for rule in &set.rules {
+    for rule in set.rules.iter().filter(|rule| !rule.is_imported()) {
         let mut notes = Notes {
             file: &rule.service.shown,
             rule: Some(&rule.id),
@@ -191,7 +194,7 @@ fn names(rule: &Rule, notes: &mut Notes<'_>) {
 fn weight(rule: &Rule, notes: &mut Notes<'_>) {
     // A mark such as OpenAI's T3BlbkFJ stands in the middle of the token.
     let marked = rule.context.is_none() && rule.keywords.iter().all(|word| word.len() >= 8);
-    let proved = rule.checksum.is_some() || rule.decode.is_some() || rule.prefix.len() >= 4 || marked;
+    let proved = rule.checksum.is_some() || rule.decode().is_some() || rule.prefix.len() >= 4 || marked;
     notes.add_unless(
         proved || rule.confidence != Confidence::High,
         "its confidence is high, with no checksum, no decode, no prefix of four characters and no mark of eight",
@@ -239,7 +242,7 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
         "its accepts or rejects are empty",
         "give texts that hold the token in varied surroundings, and near misses",
     );
-    let called = |word: &String| rule.keywords.iter().any(|keyword| word.contains(keyword));
+    let called = |word: &std::borrow::Cow<'static, str>| rule.keywords.iter().any(|keyword| word.contains(keyword.as_str()));
     let by_context = rule
         .context
         .as_ref()

@@ -17,6 +17,10 @@ mod keywords;
 #[path = "rule/lead.rs"]
 mod lead;
 
+#[expect(unreachable_pub, dead_code, reason = "it is a module of the library as well")]
+#[path = "rule/steps.rs"]
+mod steps;
+
 /// Fields of a rule that are read from the text of its file when they are first needed.
 const LATER: [&str; 8] = [
     "title", "costly", "accepts", "rejects", "verify", "owners", "contain", "revoke",
@@ -35,6 +39,7 @@ fn main() -> Result<()> {
     println!("cargo:rerun-if-changed={}", folder.display());
     println!("cargo:rerun-if-changed=src/rule/keywords.rs");
     println!("cargo:rerun-if-changed=src/rule/lead.rs");
+    println!("cargo:rerun-if-changed=src/rule/steps.rs");
     for file in files(&folder)? {
         println!("cargo:rerun-if-changed={}", file.display());
         let name = file.file_stem().and_then(|stem| stem.to_str());
@@ -115,6 +120,9 @@ fn constant(mut rule: Table) -> Result<String> {
         "keywords: &{:?}, lead: Lead::{:?}, ",
         shape.keywords, shape.lead
     )?;
+    if shape.next != steps::Bytes::ALL {
+        write!(code, "next: Bytes({:?}), ", shape.next.0)?;
+    }
     write!(
         code,
         "unless_value: &{:?}, ",

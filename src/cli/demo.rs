@@ -206,6 +206,7 @@ fn scan(repository: &Path, context: &Context, out: &mut dyn Write) -> Result<(Ve
         jobs,
         largest: 1 << 28,
         ignored_too: false,
+        ..Limits::default()
     };
     let mut scan = Scan::new(&context.rules, context.config.fingerprint_key()?, limits);
     let tally = scan.tally();

@@ -7,6 +7,7 @@ mod ask;
 pub mod demo;
 pub mod exit;
 pub mod generate;
+mod halt;
 pub mod log;
 mod output;
 pub mod owners;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 
 use super::ask::{self, Ask};
 use super::exit::{Exit, Hinted};
+use super::halt::Halt;
 use super::progress::Progress;
 use super::{Context, output};
 use crate::finding::{Confidence, Finding, RuleCard};
@@ -102,6 +104,19 @@ pub struct ScanArgs {
     /// Largest file or blob that is read, in MiB; a larger one makes the scan incomplete
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     max_size: u64,
+    /// Memory for what is being read and unpacked, in MiB, packs that are mapped not counted; what needs more makes the
+    /// scan incomplete
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(16..))]
+    max_memory: Option<u64>,
+    /// End after this time (90s, 10m, 1h30m) with what was found by then; the scan is incomplete
+    #[arg(long, value_name = "TIME", value_parser = super::halt::duration)]
+    deadline: Option<Duration>,
+    /// Of what stands in the history, every commit and path that brought it in, not only the first
+    #[arg(long)]
+    occurrences: bool,
+    /// In the history, what no ref reaches any more, too: taken back by force, or staged and never committed
+    #[arg(long)]
+    unreachable: bool,
 }
 
 const EXAMPLES: &str = "Examples:\n  \
@@ -109,6 +124,7 @@ const EXAMPLES: &str = "Examples:\n  \
     unleak scan --staged                   what the next commit would leak (pre-commit hook)\n  \
     unleak scan --range main..HEAD         what a branch brings in (pull request)\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
+    unleak scan --occurrences --deadline 5m .   all commits that brought it in; end in time\n  \
     unleak scan --explain --no-history .   what was matched and not reported, and why\n  \
     unleak --rules .gitleaks.toml scan .   with the rules of gitleaks or betterleaks\n  \
     git log -p | unleak scan -             anything else";
@@ -159,11 +175,18 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         jobs: args.jobs.unwrap_or(cores).max(1),
         largest: args.max_size.saturating_mul(1 << 20),
         ignored_too: args.no_ignore,
+        unreachable: args.unreachable,
+        ..Limits::default()
+    };
+    let limits = match args.max_memory {
+        Some(most) => limits.within(most << 20),
+        None => limits,
     };
     let mut scan = prepared(args, &context, limits)?;
     let tally = scan.tally();
     {
         let _progress = Progress::follow(scan.tally(), !context.quiet);
+        let _halt = Halt::watch(scan.tally(), args.deadline)?;
         look(args, &mut scan)?;
     }
     let (repository, marks, untold) = (scan.provenance(), scan.written_marks(), scan.unexplained());
@@ -179,7 +202,11 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
     if let Some(path) = &args.write_baseline {
         write_baseline(path, &findings)?;
     }
-    let learnt = learn(args, &findings, &context)?;
+    let learnt = match tally.goes_on() {
+        true => learn(args, &findings, &context)?,
+        // Who wants it to end waits for no service.
+        false => BTreeMap::new(),
+    };
     let report = Report {
         rules: cards(&context, &findings, &refused),
         findings,
@@ -201,6 +228,9 @@ fn prepared(args: &ScanArgs, context: &Context, limits: Limits) -> Result<Scan> 
     let mut scan = Scan::new(&context.rules, key.clone(), limits);
     if args.explain {
         scan = scan.explaining(&context.rules, key);
+    }
+    if args.occurrences {
+        scan = scan.occurrences();
     }
     if args.list_marks {
         scan = scan.listing_marks();

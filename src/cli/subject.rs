@@ -112,6 +112,7 @@ impl SubjectArgs {
             jobs: 1,
             largest: LONGEST,
             ignored_too: true,
+            ..Limits::default()
         };
         let mut scan = Scan::new(&rules, context.config.fingerprint_key()?, limits);
         scan.stdin(&mut &*text);

@@ -184,17 +184,20 @@ pub enum Origin {
     Commit(CommitInfo),
     /// An object of git's history that no commit holds, such as one that only a tag names; its id.
     Object(String),
+    /// An object that no ref reaches: taken back by force, or never named; its id.
+    Unreachable(String),
     /// Standard input.
     Stdin,
 }
 
 impl Origin {
-    /// The word used in reports: `worktree`, `staged`, `history`, `stdin`.
+    /// The word used in reports: `worktree`, `staged`, `history`, `unreachable`, `stdin`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Worktree => "worktree",
             Self::Staged => "staged",
             Self::Commit(_) | Self::Object(_) => "history",
+            Self::Unreachable(_) => "unreachable",
             Self::Stdin => "stdin",
         }
     }
@@ -203,7 +206,7 @@ impl Origin {
     pub fn commit(&self) -> Option<&CommitInfo> {
         match self {
             Self::Commit(commit) => Some(commit),
-            Self::Worktree | Self::Staged | Self::Object(_) | Self::Stdin => None,
+            Self::Worktree | Self::Staged | Self::Object(_) | Self::Unreachable(_) | Self::Stdin => None,
         }
     }
 }

@@ -209,7 +209,7 @@ fn place(finding: &Finding) -> impl Ord + use<> {
         Origin::Stdin => 0,
         Origin::Worktree => 1,
         Origin::Staged => 2,
-        Origin::Commit(_) | Origin::Object(_) => 3,
+        Origin::Commit(_) | Origin::Object(_) | Origin::Unreachable(_) => 3,
     };
     let commit = at.origin.commit().map(|commit| (commit.date, commit.id.clone()));
     let region = (at.line, at.column, at.end_line, at.end_column);

@@ -12,6 +12,7 @@ use super::compile::{Context, Rule, SecretGroup};
 use super::file::Looks;
 use super::lead::Lead;
 use super::service::Service;
+use super::steps::Bytes;
 use crate::finding::{Confidence, RuleId, Severity};
 
 /// What the scan needs of a rule; the fields are those of [`super::Rule`].
@@ -21,6 +22,7 @@ pub(super) struct Built {
     pub(super) pattern: &'static str,
     pub(super) keywords: &'static [&'static str],
     pub(super) lead: Lead,
+    pub(super) next: Bytes,
     pub(super) longest: Option<usize>,
     pub(super) prefix: &'static str,
     pub(super) checksum: Option<&'static str>,
@@ -54,6 +56,7 @@ impl Built {
         pattern: "",
         keywords: &[],
         lead: Lead::Missing,
+        next: Bytes::ALL,
         longest: None,
         prefix: "",
         checksum: None,
@@ -112,6 +115,7 @@ fn from_constant(place: usize, built: &Built, service: &Arc<Service>) -> Result<
         regex: OnceLock::new(),
         keywords: built.keywords.iter().map(|&word| word.to_owned()).collect(),
         lead: built.lead,
+        next: built.next,
         longest: built.longest,
         prefix: Cow::Borrowed(built.prefix),
         checksum: built.checksum.map(Checksum::named).transpose()?,

@@ -17,6 +17,7 @@ use super::keywords;
 use super::lead::Lead;
 use super::pattern::{self, Pattern};
 use super::service::Service;
+use super::steps::Bytes;
 use crate::finding::{Confidence, Refusal, RuleCard, RuleId, Severity};
 
 /// Words near a match, in lower case.
@@ -78,6 +79,8 @@ pub struct Rule {
     pub keywords: Vec<String>,
     /// Where the first keyword stands in a match.
     pub lead: Lead,
+    /// Bytes that may stand behind a short keyword of a match.
+    pub next: Bytes,
     /// Longest possible match in bytes, if bounded.
     pub longest: Option<usize>,
     /// Literal that every secret of this rule begins with; may be shown.
@@ -355,6 +358,7 @@ fn one(
         regex: OnceLock::new(),
         keywords,
         lead: shape.lead,
+        next: shape.next,
         longest: shape.longest,
         prefix: shape.secret_prefix.into(),
         checksum,

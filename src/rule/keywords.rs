@@ -5,6 +5,7 @@ use anyhow::{Context as _, Result};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::lead::Lead;
+use super::steps::{self, Bytes};
 
 /// Most alternatives that keywords may branch into before the branching part is passed over.
 const MOST_KEYWORDS: usize = 64;
@@ -12,12 +13,17 @@ const MOST_KEYWORDS: usize = 64;
 /// Most keywords that one of two bytes is made longer into.
 const MOST_SHORT: usize = 300;
 
+/// A keyword of so many bytes stands in so many places that it matters what comes behind it.
+const SHORT: usize = 3;
+
 /// What a pattern promises.
 pub(super) struct Shape {
     /// One of these occurs in every match (ASCII case folded); empty if nothing is certain. Those given, if any are.
     pub keywords: Vec<String>,
     /// Where the first of the keywords stands in a match.
     pub lead: Lead,
+    /// Bytes that may stand behind the first of the keywords, where that is asked because one is short.
+    pub next: Bytes,
     /// Bytes of the longest match, if bounded.
     pub longest: Option<usize>,
     /// Literal at the start of the group `secret`.
@@ -51,8 +57,15 @@ impl Shape {
         } else {
             given.iter().map(|word| word.to_lowercase()).collect()
         };
+        let lead = Lead::of(&hir, &keywords);
+        let asked = lead != Lead::Missing && keywords.iter().any(|word| word.len() <= SHORT);
         Ok(Self {
-            lead: Lead::of(&hir, &keywords),
+            next: if asked {
+                steps::after(&hir, &keywords)
+            } else {
+                Bytes::ALL
+            },
+            lead,
             keywords,
             longest: hir.properties().maximum_len(),
             secret_prefix,

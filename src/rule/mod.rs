@@ -18,6 +18,7 @@ mod pattern;
 pub mod placeholder;
 pub mod random;
 mod service;
+pub mod steps;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -31,6 +32,7 @@ pub use compile::{Context as NearWords, Rule};
 use file::Looks;
 pub use lead::Lead;
 pub use service::Service;
+use steps::Bytes;
 
 use crate::finding::{Confidence, Finding, Refusal, RuleCard, RuleId, Severity};
 

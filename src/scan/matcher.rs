@@ -18,6 +18,7 @@ use super::plan::Plan;
 use crate::finding::{Confidence, Parts, Suppression};
 use crate::rule::allow;
 use crate::rule::judge::judge;
+use crate::rule::steps::Bytes;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
 
@@ -79,10 +80,11 @@ impl Scanner {
         for (i, rule) in rules.rules.iter().enumerate() {
             for word in &rule.keywords {
                 let place = *places.entry(word).or_insert_with(|| {
-                    words.push(word.as_str());
+                    words.push((word.as_str(), Bytes::default()));
                     called.push(Vec::new());
                     words.len() - 1
                 });
+                words[place].1.add_all(&rule.next);
                 called[place].push(i);
             }
         }

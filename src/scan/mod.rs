@@ -19,7 +19,6 @@ mod plan;
 mod probe;
 #[cfg(test)]
 mod proof;
-mod steps;
 mod suspicion;
 pub mod typical;
 
@@ -50,6 +49,7 @@ pub struct Scan {
     findings: Vec<Finding>,
     provenance: Option<(String, String)>,
     every_byte: bool,
+    occurrences: bool,
     marks: Marks,
     written: Option<Mutex<Vec<Mark>>>,
 }
@@ -83,6 +83,7 @@ impl Scan {
             findings: Vec::new(),
             provenance: None,
             every_byte: false,
+            occurrences: false,
             marks: Marks::Honoured,
             written: None,
         }
@@ -93,6 +94,13 @@ impl Scan {
     #[must_use]
     pub fn every_byte(mut self) -> Self {
         self.every_byte = true;
+        self
+    }
+
+    /// Gives every commit and path that brought a secret in, not only the first for each path.
+    #[must_use]
+    pub fn occurrences(mut self) -> Self {
+        self.occurrences = true;
         self
     }
 

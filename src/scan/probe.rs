@@ -8,8 +8,8 @@
 
 use regex_syntax::hir::{Hir, Look};
 
-use super::steps::{Bytes, Step, Steps};
 use crate::rule::lead::Words;
+use crate::rule::steps::{Bytes, Step, Steps};
 
 /// Bytes of a match after which it is believed.
 pub(super) const BELIEVED: usize = 192;
@@ -41,9 +41,7 @@ impl Probe {
         let mut steps = Steps::of(hir);
         let first = steps.firsts(&[0]);
         let behind = steps.behind(&Words::new(words));
-        let next = behind
-            .as_ref()
-            .map_or(Bytes([u64::MAX; 4]), |behind| steps.firsts(behind));
+        let next = behind.as_ref().map_or(Bytes::ALL, |behind| steps.firsts(behind));
         Self {
             steps,
             first,

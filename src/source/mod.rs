@@ -61,6 +61,37 @@ pub struct Limits {
     pub largest: u64,
     /// Whether files that `.gitignore` names are scanned too.
     pub ignored_too: bool,
+    /// Whether objects of git that no ref reaches are scanned too, wherever they are.
+    pub unreachable: bool,
+    /// Most bytes that one thread keeps unpacked for what is still to come; a single object may take more.
+    pub held: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            largest: 256 << 20,
+            ignored_too: false,
+            unreachable: false,
+            held: 512 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// The same within so many bytes of memory for all threads. A file takes its bytes once as it stands and up to
+    /// twice more while it is decoded; an object that is a delta takes those of its base, too.
+    #[must_use]
+    pub fn within(self, memory: u64) -> Self {
+        let share = memory / self.jobs.max(1) as u64;
+        let held = usize::try_from(share / 2).unwrap_or(usize::MAX);
+        Self {
+            largest: self.largest.min(share / 4),
+            held: self.held.min(held),
+            ..self
+        }
+    }
 }
 
 /// Bytes of the head of a file in which a NUL makes it binary, as git has it.

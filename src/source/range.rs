@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use git2::{Oid, Repository, Sort};
 
 use super::staged::{changed_only, holds_text, older};
-use super::{Limits, Place, Tally, Visitor, offer, repository};
+use super::{Limits, Place, Tally, Visitor, nothing_before, offer, repository};
 use crate::finding::{CommitInfo, ScanPath};
 
 /// A range as the user wrote it.
@@ -69,7 +69,7 @@ pub fn visit(
     tally.begin("scanning commits", ids.len());
     tally.add_commits(ids.len() as u64);
     let mut seen = HashSet::new();
-    for &id in &ids {
+    for &id in ids.iter().take_while(|_| tally.goes_on()) {
         one(repository, id, limits, tally, visit, &mut seen)?;
         tally.step();
     }
@@ -86,6 +86,13 @@ fn one(
 ) -> Result<()> {
     let commit = repository.find_commit(id)?;
     let info = repository::commit_info(&commit);
+    for (what, text) in [
+        ("commit message", commit.message_raw_bytes()),
+        ("commit author", people(&commit).as_bytes()),
+    ] {
+        let path = ScanPath::new(what);
+        offer(text, Place::Commit(&path, &info), &nothing_before, tally, visit);
+    }
     let tree = match commit.tree() {
         Ok(tree) => tree,
         Err(error) => {
@@ -152,6 +159,18 @@ fn read(
         }
         Err(unread) => tally.skip(format!("{path} (blob {id})"), unread.why()),
     }
+}
+
+/// Who wrote a commit and who committed it, as git has it.
+fn people(commit: &git2::Commit<'_>) -> String {
+    let line = |role: &str, who: git2::Signature<'_>| {
+        let (name, email) = (
+            String::from_utf8_lossy(who.name_bytes()),
+            String::from_utf8_lossy(who.email_bytes()),
+        );
+        format!("{role} {name} <{email}>\n")
+    };
+    line("author", commit.author()) + &line("committer", commit.committer())
 }
 
 /// The blob at this path of a tree.

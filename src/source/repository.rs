@@ -116,7 +116,7 @@ impl Unread {
     /// In words.
     pub(super) fn why(&self) -> String {
         match self {
-            Self::Large(size) => format!("has {size} bytes; raise --max-size"),
+            Self::Large(size) => format!("has {size} bytes; raise --max-size or --max-memory"),
             Self::Lost(message) => format!("cannot be read: {message}; see git fsck"),
             Self::Other => "is not a blob".to_owned(),
         }

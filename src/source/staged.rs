@@ -35,6 +35,9 @@ pub fn visit(repository: &Repository, limits: &Limits, tally: &Tally, visit: &Vi
     let mut staged = 0;
     for delta in diff.deltas() {
         staged += 1;
+        if !tally.goes_on() {
+            continue;
+        }
         let new = delta.new_file();
         if !holds_text(delta.status(), new.mode()) {
             continue;

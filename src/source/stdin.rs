@@ -19,7 +19,7 @@ pub fn visit(input: &mut dyn Read, limits: &Limits, tally: &Tally, visit: &Visit
         tally.skip(
             "standard input",
             format!(
-                "only the first {} bytes were scanned; raise --max-size",
+                "only the first {} bytes were scanned; raise --max-size or --max-memory",
                 limits.largest
             ),
         );

@@ -1,7 +1,10 @@
 //! Counts what a scan goes through, from all threads; the progress bar and the final coverage are read off it.
+//!
+//! It also carries the word to stop: every source asks [`Tally::goes_on`] between two units of work, and a scan that was
+//! stopped is never complete.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::finding::{Coverage, Skipped};
 
@@ -29,6 +32,7 @@ pub struct Tally {
     stage: Mutex<Stage>,
     skipped: Mutex<Vec<Skipped>>,
     more_skipped: AtomicU64,
+    stopped: AtomicBool,
 }
 
 /// A poisoned lock only means that another thread panicked; the data are plain counters and lists.
@@ -73,6 +77,22 @@ impl Tally {
         } else {
             self.more_skipped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The scan ends with what it has; `why` is for people. Only the first reason is told.
+    pub fn stop(&self, why: impl Into<String>) {
+        if !self.stopped.swap(true, Ordering::Relaxed) {
+            let mut skipped = locked(&self.skipped);
+            skipped.push(Skipped {
+                what: "the rest of the scan".to_owned(),
+                why: why.into(),
+            });
+        }
+    }
+
+    /// Whether nobody has stopped the scan.
+    pub fn goes_on(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
     }
 
     /// A new stage begins, with `total` units of work (0: not known).

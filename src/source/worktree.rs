@@ -74,6 +74,9 @@ struct Reader<'a> {
 
 impl ParallelVisitor for Reader<'_> {
     fn visit(&mut self, entry: Result<DirEntry, ignore::Error>) -> WalkState {
+        if !self.tally.goes_on() {
+            return WalkState::Quit;
+        }
         match entry {
             Ok(entry) => {
                 if let Some(error) = entry.error() {
@@ -111,7 +114,10 @@ impl Reader<'_> {
             return self.tally.skip(shown.to_string(), plain(&error));
         }
         if self.buffer.len() as u64 > self.limits.largest {
-            let why = format!("larger than {} bytes; raise --max-size", self.limits.largest);
+            let why = format!(
+                "larger than {} bytes; raise --max-size or --max-memory",
+                self.limits.largest
+            );
             return self.tally.skip(shown.to_string(), why);
         }
         self.tally.add_file();

@@ -24,6 +24,7 @@ mod played; // a service played on loopback, for call, probe and verify
 mod played_services; // whole services on loopback, and the real binary led through the loop
 mod policy; // what may be done
 mod probe; // made-up tokens
+mod reach; // what no file of a commit holds, and how a scan ends early
 mod replies; // recorded exchanges against the rules' expectations
 mod report; // text, JSON
 mod respond; // the life of one leak, cut off anywhere

@@ -1,4 +1,4 @@
-//! Which entries of a pack have to be unpacked for the wanted blobs, as trees: every delta hangs below its base.
+//! Which entries of a pack have to be unpacked for the wanted objects, as trees: every delta hangs below its base.
 //!
 //! Reads heads only. Must end on every chain that a pack can claim, loops among them.
 
@@ -10,7 +10,7 @@ use super::pack::{Base, Kind, Pack};
 const NONE: u32 = u32::MAX;
 /// An entry on the chain that is being followed.
 const ON_THE_WAY: u32 = u32::MAX - 1;
-/// An entry whose chain ends in nothing, in itself, or in what is no blob.
+/// An entry whose chain ends in nothing, in itself, or in what is of another type.
 const LOST: u32 = u32::MAX - 2;
 
 /// The trees of one pack.
@@ -33,8 +33,8 @@ pub(super) struct Root {
 }
 
 impl Forest {
-    /// The trees that hold the wanted entries; wanted ones that lead nowhere are handed to `lost`.
-    pub(super) fn new(pack: &Pack, places: &[u32], lost: &mut dyn FnMut(u32)) -> Self {
+    /// The trees that hold the wanted entries, which are of this type; those that lead nowhere are handed to `lost`.
+    pub(super) fn new(pack: &Pack, places: &[u32], kind: ObjectType, lost: &mut dyn FnMut(u32)) -> Self {
         let count = pack.len();
         let mut forest = Self {
             wanted: vec![false; count],
@@ -46,7 +46,7 @@ impl Forest {
         let mut way = Vec::new();
         for &place in places {
             forest.wanted[place as usize] = true;
-            let root = follow(pack, place, &mut root_of, &mut way);
+            let root = follow(pack, place, kind, &mut root_of, &mut way);
             if root == LOST {
                 lost(place);
             }
@@ -101,7 +101,7 @@ impl Forest {
 }
 
 /// The root of an entry's chain; remembers it for everything on the way.
-fn follow(pack: &Pack, place: u32, root_of: &mut [u32], way: &mut Vec<u32>) -> u32 {
+fn follow(pack: &Pack, place: u32, kind: ObjectType, root_of: &mut [u32], way: &mut Vec<u32>) -> u32 {
     way.clear();
     let mut at = place;
     let root = loop {
@@ -114,7 +114,8 @@ fn follow(pack: &Pack, place: u32, root_of: &mut [u32], way: &mut Vec<u32>) -> u
         way.push(at);
         match pack.at(at).kind {
             Kind::Delta(Base::Here(base)) => at = base,
-            Kind::Whole(ObjectType::Blob) | Kind::Delta(Base::Elsewhere(_)) => break at,
+            Kind::Whole(known) if known == kind => break at,
+            Kind::Delta(Base::Elsewhere(_)) => break at,
             Kind::Whole(_) | Kind::Damaged => break LOST,
         }
     };

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
-use std::rc::Rc;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result};
@@ -10,12 +9,13 @@ use git2::{ObjectType, Oid, Repository};
 
 use super::parse;
 use super::read::Reader;
+use super::said::{Hearer, Said};
 use crate::finding::{CommitInfo, ScanPath};
 use crate::source::Tally;
 use crate::source::repository::Unread;
 
 /// Deepest nesting of folders that is followed; git's own tools give up far earlier.
-const DEEPEST: usize = 1000;
+pub(super) const DEEPEST: usize = 1000;
 
 /// One commit, as little of it as the walk needs.
 pub(super) struct Commit {
@@ -49,13 +49,14 @@ pub(super) fn ref_names(repository: &Repository) -> Result<Vec<String>> {
 }
 
 /// What a ref names in the end: a tag's tag's object.
-pub(super) fn peel(reader: &mut Reader<'_>, id: Oid) -> Result<(ObjectType, Oid), Unread> {
+pub(super) fn peel(reader: &mut Reader<'_>, id: Oid, said: &Hearer<'_>) -> Result<(ObjectType, Oid), Unread> {
     let mut at = id;
     for _ in 0..DEEPEST {
         let (kind, bytes) = reader.any(at)?;
         if kind != ObjectType::Tag {
             return Ok((kind, at));
         }
+        said(Said::new(kind, at, &bytes));
         at = parse::tag(&bytes).ok_or_else(|| Unread::Lost(format!("tag {at} names nothing")))?;
     }
     Err(Unread::Lost("it names a tag of a tag without end".to_owned()))
@@ -66,18 +67,20 @@ pub(super) fn walk(
     repository: &Repository,
     reader: &mut Reader<'_>,
     tips: Vec<Oid>,
+    said: &Hearer<'_>,
     tally: &Tally,
 ) -> Vec<Commit> {
     let shallow = shallow_boundary(repository);
     let mut seen: HashSet<Oid> = HashSet::new();
     let mut stack = tips;
     let mut commits = Vec::new();
-    while let Some(id) = stack.pop() {
+    while let Some(id) = stack.pop().filter(|_| tally.goes_on()) {
         if !seen.insert(id) {
             continue;
         }
         let bytes = reader.read(id, ObjectType::Commit);
         let head = bytes.and_then(|bytes| {
+            said(Said::new(ObjectType::Commit, id, &bytes));
             parse::commit(&bytes).ok_or_else(|| Unread::Lost("it is not what git writes".to_owned()))
         });
         match head {
@@ -142,7 +145,7 @@ impl Trees {
     pub(super) fn enter(&self, reader: &mut Reader<'_>, root: Oid, tally: &Tally) {
         let mut stack = vec![(root, 0)];
         let mut found = Vec::new();
-        while let Some((id, depth)) = stack.pop() {
+        while let Some((id, depth)) = stack.pop().filter(|_| tally.goes_on()) {
             if !Self::insert(&self.trees, id) {
                 continue;
             }
@@ -181,105 +184,9 @@ impl Trees {
     }
 }
 
-/// Blobs sought and their paths below one tree; shared, because most commits share most trees.
-type Below = Rc<Vec<(Oid, Vec<u8>)>>;
-
-/// Finds, tree by tree, where the sought blobs are; every distinct tree is read once.
-struct Search<'r, 'o> {
-    reader: &'r mut Reader<'o>,
-    sought: HashSet<Oid>,
-    known: HashMap<Oid, Below>,
-    nothing: Below,
-}
-
-impl Search<'_, '_> {
-    fn below(&mut self, id: Oid, depth: usize) -> Below {
-        if let Some(known) = self.known.get(&id) {
-            return Rc::clone(known);
-        }
-        let mut all = Vec::new();
-        let bytes = (depth <= DEEPEST)
-            .then(|| self.reader.read(id, ObjectType::Tree).ok())
-            .flatten();
-        for entry in bytes
-            .as_ref()
-            .and_then(|bytes| parse::tree(bytes))
-            .unwrap_or_default()
-        {
-            match entry.kind {
-                ObjectType::Blob if self.sought.contains(&entry.id) => {
-                    all.push((entry.id, entry.name.to_vec()));
-                }
-                ObjectType::Tree => {
-                    let below = self.below(entry.id, depth + 1);
-                    let joined = |path: &Vec<u8>| [entry.name, b"/", path].concat();
-                    all.extend(below.iter().map(|(blob, path)| (*blob, joined(path))));
-                }
-                _ => {}
-            }
-        }
-        let below = if all.is_empty() {
-            Rc::clone(&self.nothing)
-        } else {
-            Rc::new(all)
-        };
-        self.known.insert(id, Rc::clone(&below));
-        below
-    }
-}
-
-/// For each sought blob and path the earliest commit that holds it.
-pub(super) fn introductions(
-    reader: &mut Reader<'_>,
-    commits: &[Commit],
-    loose_trees: &[Oid],
-    blobs: &[Oid],
-    tally: &Tally,
-) -> Vec<Introduction> {
-    let sought: HashSet<Oid> = blobs.iter().copied().collect();
-    let mut search = Search {
-        reader,
-        sought,
-        known: HashMap::new(),
-        nothing: Rc::default(),
-    };
-    let mut seen: HashSet<(Oid, Vec<u8>)> = HashSet::new();
-    let mut found = Vec::new();
-    for (order, &place) in oldest_first(commits).iter().enumerate() {
-        let commit = &commits[place];
-        tally.step();
-        for (blob, path) in search.below(commit.tree, 0).iter() {
-            if seen.insert((*blob, path.clone())) {
-                let bytes = search.reader.read(commit.id, ObjectType::Commit).ok();
-                let info = bytes.map(|bytes| parse::commit_info(commit.id, &bytes));
-                found.push(Introduction {
-                    blob: *blob,
-                    path: ScanPath::new(path.clone()),
-                    commit: info,
-                    order,
-                });
-            }
-        }
-    }
-    for &tree in loose_trees {
-        for (blob, path) in search.below(tree, 0).iter() {
-            if seen.insert((*blob, path.clone())) {
-                let path = ScanPath::new(path.clone());
-                found.push(Introduction {
-                    blob: *blob,
-                    path,
-                    commit: None,
-                    order: usize::MAX,
-                });
-            }
-        }
-    }
-    found
-}
-
 /// Indices of the commits, parents before children, and among those that are free the one with the earliest date:
 /// a wrong clock can therefore never put a child before its parent.
-fn oldest_first(commits: &[Commit]) -> Vec<usize> {
+pub(super) fn oldest_first(commits: &[Commit]) -> Vec<usize> {
     let place: HashMap<Oid, usize> = commits
         .iter()
         .enumerate()

@@ -1,10 +1,12 @@
-//! git's whole history: every blob that any ref reaches, each distinct one once, on all cores.
+//! git's whole history: every blob that any ref reaches, each distinct one once, on all cores. What stands in the packs
+//! beside them is read as well, which is quicker than to tell it apart ([`History::is_unreachable`]).
 //!
 //! Commits and paths are looked up afterwards and for hits only ([`History::introductions`]): most blobs have none.
 //! What is missing or damaged is reported and the rest is scanned. Blobs in packs are unpacked in the order in which
 //! they are deltas of each other, each stream once; whatever cannot be had that way (loose objects, damaged packs,
 //! packs that only a multi-pack-index lists) is read one by one through `git2`, which also says what is wrong with it.
 
+mod census;
 mod delta;
 mod forest;
 mod graph;
@@ -17,6 +19,9 @@ mod pack;
 mod packs;
 mod parse;
 mod read;
+mod said;
+mod search;
+mod tree_map;
 mod unpack;
 
 use std::collections::HashSet;
@@ -27,9 +32,11 @@ use rayon::prelude::*;
 
 pub use graph::Introduction;
 pub use offering::{Sign, Suspicion};
+pub use said::{Hearer, Said};
 
 use super::repository::{self, Unread};
 use super::{Limits, Place, Tally, Visitor, nothing_before, offer};
+use census::Census;
 use graph::{Commit, Trees};
 use read::{Objects, Reader};
 
@@ -39,27 +46,38 @@ pub struct History {
     commits: Vec<Commit>,
     /// Trees and blobs that refs name without a commit (tags of trees, tags of blobs).
     loose_trees: Vec<Oid>,
+    loose_blobs: HashSet<Oid>,
     blobs: Vec<Oid>,
+    /// Whether there may be blobs among them that no ref reaches.
+    beyond: bool,
 }
 
 impl History {
-    /// Lists what all refs reach. Gaps (shallow boundaries, broken refs, missing objects) go to the tally.
+    /// Lists what is there and what all refs reach. Gaps (shallow boundaries, broken refs, missing objects) go to the tally.
     ///
     /// # Errors
     /// A repository whose refs cannot be listed.
     pub fn list(repository: &Repository, limits: &Limits, tally: &Tally) -> Result<Self> {
+        Self::hear(repository, limits, tally, &|_| {})
+    }
+
+    /// The same, and tells what is said in every commit and tag on the way.
+    ///
+    /// # Errors
+    /// A repository whose refs cannot be listed.
+    pub fn hear(repository: &Repository, limits: &Limits, tally: &Tally, said: &Hearer<'_>) -> Result<Self> {
         tally.begin("walking commits", 0);
         let pool = pool(limits.jobs)?;
         let objects = {
             let (folder, below) = (repository.path(), repository.commondir().join("objects"));
-            pool.install(|| Objects::open(folder, &below, tally))
+            pool.install(|| Objects::open(folder, &below, limits, tally))
         };
         let mut reader = objects.reader();
         let mut tips = Tips::default();
         for name in graph::ref_names(repository)? {
-            tips.add(repository, &mut reader, &name, tally);
+            tips.add(repository, &mut reader, (&name, said), tally);
         }
-        let commits = graph::walk(repository, &mut reader, tips.commits, tally);
+        let commits = graph::walk(repository, &mut reader, tips.commits, said, tally);
         drop(reader);
         if repository.is_shallow() {
             tally.skip(
@@ -73,27 +91,24 @@ impl History {
             .map(|commit| commit.tree)
             .chain(tips.trees.iter().copied())
             .collect();
-        tally.begin("walking trees", roots.len());
-        let trees = Trees::default();
-        pool.install(|| {
-            roots.par_chunks(64).for_each_init(
-                || objects.reader(),
-                |reader, chunk| {
-                    for &root in chunk {
-                        trees.enter(reader, root, tally);
-                        tally.step();
-                    }
-                },
-            );
-        });
-        let mut blobs = trees.into_blobs();
+        let census = objects
+            .are_own()
+            .then(|| pool.install(|| Census::take(&objects, &roots, limits, tally)))
+            .flatten();
+        let beyond = census.is_some();
+        let mut blobs = match census {
+            Some(census) => census.blobs,
+            None => pool.install(|| reached(&objects, &roots, tally)),
+        };
         let known: HashSet<Oid> = blobs.iter().copied().collect();
-        blobs.extend(tips.blobs.into_iter().filter(|blob| !known.contains(blob)));
+        blobs.extend(tips.blobs.iter().copied().filter(|blob| !known.contains(blob)));
         Ok(Self {
             objects,
             commits,
             loose_trees: tips.trees,
+            loose_blobs: tips.blobs.into_iter().collect(),
             blobs,
+            beyond,
         })
     }
 
@@ -102,9 +117,14 @@ impl History {
         self.commits.is_empty() && self.blobs.is_empty()
     }
 
-    /// The blobs that refs reach.
+    /// The blobs that are visited.
     pub fn blobs(&self) -> &[Oid] {
         &self.blobs
+    }
+
+    /// Whether no ref reaches a blob for which [`History::introductions`] names no place.
+    pub fn is_unreachable(&self, blob: Oid) -> bool {
+        self.beyond && !self.loose_blobs.contains(&blob)
     }
 
     /// Reads every blob once and hands it to the visitor as [`Place::Object`].
@@ -145,7 +165,7 @@ impl History {
                 tally,
                 visit,
             };
-            unpack::unpack(&self.objects.packs, &self.blobs, limits.largest, &hand)
+            unpack::unpack(&self.objects.packs, &self.blobs, ObjectType::Blob, limits, &hand)
         });
         self.visit_one_by_one(&left, limits, tally, visit)
     }
@@ -166,7 +186,7 @@ impl History {
                 || self.objects.repository(),
                 |repository, chunk| {
                     let odb = repository.as_ref().and_then(|repository| repository.odb().ok());
-                    for &id in chunk {
+                    for &id in chunk.iter().take_while(|_| tally.goes_on()) {
                         match odb.as_ref().map(|odb| repository::blob(odb, id, limits.largest)) {
                             Some(Ok(object)) => {
                                 tally.add_blob();
@@ -189,16 +209,10 @@ impl History {
     /// A blob that only a tag names has none.
     ///
     /// # Errors
-    /// None today; what cannot be read is reported when it is listed.
-    pub fn introductions(&self, blobs: &[Oid], tally: &Tally) -> Result<Vec<Introduction>> {
-        tally.begin("finding commits", self.commits.len());
-        Ok(graph::introductions(
-            &mut self.objects.reader(),
-            &self.commits,
-            &self.loose_trees,
-            blobs,
-            tally,
-        ))
+    /// Threads that cannot be started.
+    pub fn introductions(&self, blobs: &[Oid], limits: &Limits, tally: &Tally) -> Result<Vec<Introduction>> {
+        let below = (self.commits.as_slice(), self.loose_trees.as_slice());
+        pool(limits.jobs)?.install(|| Ok(search::introductions(&self.objects, below, blobs, limits, tally)))
     }
 }
 
@@ -211,12 +225,18 @@ struct Tips {
 }
 
 impl Tips {
-    fn add(&mut self, repository: &Repository, reader: &mut Reader<'_>, name: &str, tally: &Tally) {
+    fn add(
+        &mut self,
+        repository: &Repository,
+        reader: &mut Reader<'_>,
+        (name, said): (&str, &Hearer<'_>),
+        tally: &Tally,
+    ) {
         let found = repository
             .find_reference(name)
             .and_then(|reference| reference.resolve());
         let named = match found.map(|reference| reference.target()) {
-            Ok(Some(id)) => graph::peel(reader, id),
+            Ok(Some(id)) => graph::peel(reader, id, said),
             Ok(None) => Err(Unread::Lost("it names nothing".to_owned())),
             // A branch that has no commit yet is no gap.
             Err(error) if name == "HEAD" && error.code() == git2::ErrorCode::NotFound => return,
@@ -230,6 +250,22 @@ impl Tips {
             Err(unread) => tally.skip(format!("ref {name}"), format!("broken: {}", unread.why())),
         }
     }
+}
+
+/// The blobs below these trees; what is missing goes to the tally.
+fn reached(objects: &Objects, roots: &[Oid], tally: &Tally) -> Vec<Oid> {
+    tally.begin("walking trees", roots.len());
+    let trees = Trees::default();
+    roots.par_chunks(64).for_each_init(
+        || objects.reader(),
+        |reader, chunk| {
+            for &root in chunk {
+                trees.enter(reader, root, tally);
+                tally.step();
+            }
+        },
+    );
+    trees.into_blobs()
 }
 
 fn pool(jobs: usize) -> Result<rayon::ThreadPool> {

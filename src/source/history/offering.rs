@@ -98,6 +98,10 @@ impl Hand for Offering<'_> {
         Some(glance)
     }
 
+    fn goes_on(&self) -> bool {
+        self.tally.goes_on()
+    }
+
     fn pass(&self, length: usize) {
         self.tally.step();
         self.tally.add_blob();

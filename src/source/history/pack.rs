@@ -251,6 +251,38 @@ impl Pack {
         inflater.fill(stream, out)
     }
 
+    /// The type of every object, by place; nothing where a chain of deltas leads out of the pack, or nowhere.
+    pub(super) fn kinds(&self) -> Vec<Option<ObjectType>> {
+        let mut kinds = vec![None; self.entries.len()];
+        let mut way = Vec::new();
+        for start in 0..u32::try_from(self.entries.len()).unwrap_or(u32::MAX) {
+            let (mut at, mut kind) = (start, None);
+            // A chain that goes round in a circle is as long as the pack at most.
+            while way.len() <= self.entries.len() {
+                if kinds[at as usize].is_some() {
+                    kind = kinds[at as usize];
+                    break;
+                }
+                way.push(at);
+                match self.at(at).kind {
+                    Kind::Delta(Base::Here(base)) => at = base,
+                    Kind::Whole(known) => {
+                        kind = Some(known);
+                        break;
+                    }
+                    Kind::Delta(Base::Elsewhere(_)) | Kind::Damaged => break,
+                }
+            }
+            for place in way.drain(..) {
+                kinds[place as usize] = kind;
+            }
+            if kind.is_none() {
+                return kinds; // one is enough to know that the pack is not whole in itself
+            }
+        }
+        kinds
+    }
+
     /// Why nobody who trusts packs may be shown this one: an entry where none can be, or deltas that go round in a
     /// circle.
     pub(super) fn fault(&self) -> Option<String> {

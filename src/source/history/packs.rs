@@ -30,11 +30,12 @@ impl Shelter {
     }
 }
 
-/// Opens every pack below this `objects` folder and its alternates, in an order that depends on names only.
-pub(super) fn open(objects: &Path, tally: &Tally) -> (Vec<Pack>, Option<Shelter>) {
+/// Opens every pack below this `objects` folder and its alternates, in an order that depends on names only; says whether
+/// all are sound and there are no alternates.
+pub(super) fn open(objects: &Path, tally: &Tally) -> (Vec<Pack>, Option<Shelter>, bool) {
     let mut packs = Vec::new();
     let mut sound = Vec::new();
-    let mut hidden = false;
+    let (mut hidden, mut damaged) = (false, false);
     let folders = folders(objects);
     for folder in &folders {
         for index in listed(&folder.join("pack")) {
@@ -55,7 +56,7 @@ pub(super) fn open(objects: &Path, tally: &Tally) -> (Vec<Pack>, Option<Shelter>
             match why {
                 None => sound.push(index),
                 Some(why) => {
-                    hidden = true;
+                    damaged = true;
                     tally.skip(
                         format!("pack {}", index.display()),
                         format!(
@@ -66,8 +67,9 @@ pub(super) fn open(objects: &Path, tally: &Tally) -> (Vec<Pack>, Option<Shelter>
             }
         }
     }
-    if !hidden {
-        return (packs, None);
+    let own = folders.len() <= 1 && !damaged;
+    if !hidden && !damaged {
+        return (packs, None, own);
     }
     let shelter = shelter(&folders, &sound).unwrap_or_else(|error| {
         tally.skip(
@@ -76,7 +78,7 @@ pub(super) fn open(objects: &Path, tally: &Tally) -> (Vec<Pack>, Option<Shelter>
         );
         Shelter { folders: Vec::new() }
     });
-    (packs, Some(shelter))
+    (packs, Some(shelter), own)
 }
 
 /// Links loose objects and sound packs into temporary folders.

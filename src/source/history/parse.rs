@@ -14,8 +14,14 @@ pub(super) struct TreeEntry<'t> {
 }
 
 /// The entries of a tree; an error if it ends in the middle of one.
-pub(super) fn tree(mut bytes: &[u8]) -> Option<Vec<TreeEntry<'_>>> {
+pub(super) fn tree(bytes: &[u8]) -> Option<Vec<TreeEntry<'_>>> {
     let mut entries = Vec::with_capacity(bytes.len() / 32);
+    each_entry(bytes, |entry| entries.push(entry))?;
+    Some(entries)
+}
+
+/// Calls `found` with every entry of a tree; nothing if it ends in the middle of one.
+pub(super) fn each_entry<'t>(mut bytes: &'t [u8], mut found: impl FnMut(TreeEntry<'t>)) -> Option<()> {
     while !bytes.is_empty() {
         let space = memchr::memchr(b' ', &bytes[..bytes.len().min(8)])?;
         let mut mode = 0_u32;
@@ -25,7 +31,7 @@ pub(super) fn tree(mut bytes: &[u8]) -> Option<Vec<TreeEntry<'_>>> {
         let rest = &bytes[space + 1..];
         let end = memchr::memchr(0, rest)?;
         let (id, after) = rest[end + 1..].split_at_checked(20)?;
-        entries.push(TreeEntry {
+        found(TreeEntry {
             name: &rest[..end],
             kind: match mode & 0o17_0000 {
                 0o4_0000 => ObjectType::Tree,
@@ -36,7 +42,7 @@ pub(super) fn tree(mut bytes: &[u8]) -> Option<Vec<TreeEntry<'_>>> {
         });
         bytes = after;
     }
-    Some(entries)
+    Some(())
 }
 
 /// What the walk needs of a commit.

@@ -13,11 +13,14 @@ use super::delta::{Damaged, Delta};
 use super::inflate::Inflater;
 use super::pack::{Base, Kind, Pack};
 use super::packs::{self, Shelter};
-use crate::source::Tally;
 use crate::source::repository::Unread;
+use crate::source::{Limits, Tally};
 
-/// Bytes of unpacked bases that one thread keeps, twice: the younger and the older half.
+/// Most bytes of unpacked bases that one thread keeps, twice: the younger and the older half.
 const CACHE: usize = 32 << 20;
+
+/// The part of what a thread may hold that the cache takes, twice.
+const CACHE_SHARE: usize = 4;
 
 /// Largest commit, tree or tag, in bytes.
 const LARGEST: usize = 256 << 20;
@@ -27,17 +30,33 @@ pub(super) struct Objects {
     folder: PathBuf,
     pub(super) packs: Vec<Pack>,
     shelter: Option<Shelter>,
+    below: PathBuf,
+    own: bool,
+    cache: usize,
 }
 
 impl Objects {
     /// Opens the packs below `objects` for the repository `folder`. One that is not sound is named, and libgit2 does not get to see it.
-    pub(super) fn open(folder: &Path, objects: &Path, tally: &Tally) -> Self {
-        let (packs, shelter) = packs::open(objects, tally);
+    pub(super) fn open(folder: &Path, objects: &Path, limits: &Limits, tally: &Tally) -> Self {
+        let (packs, shelter, own) = packs::open(objects, tally);
         Self {
+            below: objects.to_owned(),
+            own,
             folder: folder.to_owned(),
             packs,
             shelter,
+            cache: CACHE.min(limits.held / CACHE_SHARE),
         }
+    }
+
+    /// Whether all objects are this repository's own, in packs that are sound.
+    pub(super) fn are_own(&self) -> bool {
+        self.own
+    }
+
+    /// The folder of the objects.
+    pub(super) fn below(&self) -> &Path {
+        &self.below
     }
 
     /// The repository, opened once more for another thread.
@@ -165,7 +184,7 @@ impl Reader<'_> {
     }
 
     fn keep(&mut self, key: Key, object: &Object) {
-        if self.young_bytes > CACHE {
+        if self.young_bytes > self.objects.cache {
             self.old = std::mem::take(&mut self.young);
             self.young_bytes = 0;
         }

@@ -16,18 +16,16 @@ use super::inflate::Inflater;
 use super::novel::{self, Novel};
 use super::offering::Sign;
 use super::pack::{Kind, Pack};
-
-/// Most bytes that one thread keeps unpacked for deltas still to come, if no single object is larger.
-const MOST_HELD: usize = 512 << 20;
+use crate::source::Limits;
 
 /// Buffers of more bytes are not kept for the next object.
 const LARGE_BUFFER: usize = 16 << 20;
 
 /// What is done on one thread: reads bases that are not in the pack, and takes blobs.
 pub(super) trait Hand {
-    /// The content of a blob of at most `largest` bytes that stands elsewhere.
+    /// The content of an object of at most `largest` bytes that stands elsewhere.
     fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>>;
-    /// Takes a wanted blob.
+    /// Takes a wanted object.
     fn take(&mut self, id: Oid, bytes: &[u8]) -> Known;
     /// How far a piece reaches that is a sign; nothing if every blob has to be taken whole.
     fn reach(&self) -> Option<usize>;
@@ -35,6 +33,8 @@ pub(super) trait Hand {
     fn glance(&self, blob: &Glimpse<'_>, base: &[Sign]) -> Option<Glance>;
     /// Whether something may be found where one of these signs stands.
     fn holds(&self, bytes: &[u8], open: &[Sign]) -> bool;
+    /// Whether nobody has stopped the scan.
+    fn goes_on(&self) -> bool;
     /// Counts a blob of so many bytes in which nothing is found.
     fn pass(&self, length: usize);
 }
@@ -71,12 +71,24 @@ struct Job<'p> {
     forest: Forest,
 }
 
-/// Hands every wanted blob that a pack holds to one of the hands, each once, from `jobs` threads of the current rayon
+/// Ids of every object of this type in the packs, each once, in the order of the packs.
+pub(super) fn of_kind(packs: &[Pack], kinds: &[Vec<Option<ObjectType>>], kind: ObjectType) -> Vec<Oid> {
+    let mut ids = Vec::new();
+    for (number, (pack, kinds)) in packs.iter().zip(kinds).enumerate() {
+        let places = (0_u32..).zip(kinds).filter(|(_, known)| **known == Some(kind));
+        let listed = places.filter_map(|(place, _)| pack.id(place));
+        ids.extend(listed.filter(|&id| !packs[..number].iter().any(|pack| pack.place(id).is_some())));
+    }
+    ids
+}
+
+/// Hands every wanted object of this type that a pack holds to one of the hands, each once, from `jobs` threads of the current rayon
 /// pool. Returns those that have to be got in another way.
 pub(super) fn unpack<H: Hand>(
     packs: &[Pack],
     wanted: &[Oid],
-    largest: u64,
+    kind: ObjectType,
+    limits: &Limits,
     hand: &(dyn Fn() -> H + Sync),
 ) -> Vec<Oid> {
     let mut lost = Vec::new();
@@ -96,16 +108,19 @@ pub(super) fn unpack<H: Hand>(
         .zip(places)
         .map(|(pack, places)| Job {
             pack,
-            forest: Forest::new(pack, &places, &mut |place| lost.extend(pack.id(place))),
+            forest: Forest::new(pack, &places, kind, &mut |place| lost.extend(pack.id(place))),
         })
         .collect();
     let queue = queue(&jobs);
     let next = AtomicUsize::new(0);
     let all_lost = Mutex::new(lost);
     rayon::broadcast(|_| {
-        let mut worker = Worker::new(hand(), largest);
+        let mut worker = Worker::new(hand(), limits);
         while let Some(&(job, root)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
             worker.tree(&jobs[job], root);
+            if !worker.hand.goes_on() {
+                break;
+            }
         }
         all_lost
             .lock()
@@ -136,6 +151,7 @@ struct Worker<H> {
     /// Buffers that may be used again.
     spare: Vec<Vec<u8>>,
     largest: usize,
+    most_held: usize,
     held: usize,
     lost: Vec<Oid>,
 }
@@ -155,7 +171,7 @@ enum Unpacked {
 }
 
 impl<H: Hand> Worker<H> {
-    fn new(hand: H, largest: u64) -> Self {
+    fn new(hand: H, limits: &Limits) -> Self {
         Self {
             hand,
             inflater: Inflater::default(),
@@ -163,7 +179,8 @@ impl<H: Hand> Worker<H> {
             head: Vec::new(),
             novel: Novel::default(),
             spare: Vec::new(),
-            largest: usize::try_from(largest).unwrap_or(usize::MAX),
+            largest: usize::try_from(limits.largest).unwrap_or(usize::MAX),
+            most_held: limits.held,
             held: 0,
             lost: Vec::new(),
         }
@@ -180,13 +197,13 @@ impl<H: Hand> Worker<H> {
         };
         self.held = base.as_ref().map_or(0, |(base, _)| base.len());
         let mut stack: Vec<Waiting> = vec![(root.place, base)];
-        while let Some((place, base)) = stack.pop() {
+        while let Some((place, base)) = stack.pop().filter(|_| self.hand.goes_on()) {
             let mut content = self.spare.pop().unwrap_or_default();
             let unpacked = self.content(job, place, base.as_ref(), &mut content);
             if let Some(Ok(freed)) = base.map(|(base, _)| Rc::try_unwrap(base)) {
                 self.free(freed);
             }
-            let too_much = self.held > MOST_HELD.max(self.largest.saturating_mul(2));
+            let too_much = self.held > self.most_held.max(self.largest.saturating_mul(2));
             let known = match unpacked {
                 Ok(Unpacked::Taken(known)) => known,
                 Ok(Unpacked::Whole) if !too_much => match job.pack.id(place) {
@@ -238,7 +255,7 @@ impl<H: Hand> Worker<H> {
     ) -> Result<Unpacked, Damaged> {
         let (pack, inflater) = (job.pack, &mut self.inflater);
         match (pack.at(place).kind, base) {
-            (Kind::Whole(ObjectType::Blob), None) => {
+            (Kind::Whole(_), None) => {
                 pack.inflate(place, self.largest, inflater, out)?;
                 Ok(Unpacked::Whole)
             }

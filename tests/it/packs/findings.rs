@@ -18,6 +18,8 @@ const LIMITS: Limits = Limits {
     jobs: 2,
     largest: 64 << 20,
     ignored_too: false,
+    unreachable: false,
+    held: 64 << 20,
 };
 
 /// Everything that is said of every finding.

@@ -68,7 +68,7 @@ fn walk(folder: &Path, way: Way, largest: u64) -> Walked {
     let limits = Limits {
         jobs: 2,
         largest,
-        ignored_too: false,
+        ..Limits::default()
     };
     let tally = Tally::default();
     let history = History::list(&repository, &limits, &tally).unwrap();
@@ -167,13 +167,21 @@ fn however_git_arranges_its_objects_every_blob_is_read_once_and_whole() {
         made::import(&tool, &mut random, 12, false);
         made::import(&tool, &mut random, 40, true);
         let first = same(&tool.path(), "two packs");
+        let reached = tool.git(&["rev-list", "--objects", "--all", "--no-object-names"]);
+        let reached: std::collections::BTreeSet<&str> = reached.lines().collect();
+        let of_refs = |walked: &Walked| {
+            let mut texts = walked.texts.clone();
+            texts.retain(|id, _| reached.contains(id.as_str()));
+            texts
+        };
         assert!(first.texts.len() > 40 && first.coverage.skipped.is_empty());
         for (what, git) in ARRANGED {
             if !git.is_empty() {
                 tool.git(git);
             }
             let now = same(&tool.path(), &format!("seed {seed}, {what}"));
-            assert!(now == first, "seed {seed}, {what}");
+            assert!(of_refs(&now) == of_refs(&first), "seed {seed}, {what}");
+            assert!(now.coverage.skipped.is_empty(), "seed {seed}, {what}");
         }
         made::import(&tool, &mut random, 3, false);
         same(&tool.path(), &format!("seed {seed}, loose objects beside a pack"));
@@ -214,7 +222,7 @@ fn objects_of_alternates_and_of_linked_working_trees_are_read() {
 }
 
 #[test]
-fn what_no_ref_reaches_is_not_read_though_it_stands_in_the_pack() {
+fn what_no_ref_reaches_is_read_with_the_pack_it_stands_in() {
     let tool = Tool::repository();
     tool.write("a.txt", "here\n");
     tool.commit("first", "2020-01-01");
@@ -225,7 +233,7 @@ fn what_no_ref_reaches_is_not_read_though_it_stands_in_the_pack() {
     tool.git(&["checkout", "-q", "main"]);
     assert_eq!(same(&tool.path(), "before").texts.len(), 2);
     tool.git(&["branch", "-qD", "gone"]);
-    assert_eq!(same(&tool.path(), "after").texts.len(), 1);
+    assert_eq!(same(&tool.path(), "after").texts.len(), 2);
 }
 
 #[test]

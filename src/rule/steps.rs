@@ -1,11 +1,11 @@
-//! A pattern as a row of steps, for [`super::probe::Probe`] to go: every choice that the pattern leaves is in them, but
+//! A pattern as a row of steps, for `scan::probe` to go: every choice that the pattern leaves is in them, but
 //! for what is too long, which is believed. Must never leave out a text that the pattern matches.
 
 use std::collections::{BTreeSet, HashSet};
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
-use crate::rule::lead::{WORD, Words};
+use super::lead::{WORD, Words};
 
 /// Longest program; what would come behind is believed.
 const LONGEST_PROGRAM: usize = 4000;
@@ -15,10 +15,14 @@ const MOST_PAIRS: usize = 50_000;
 
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Bytes(pub(super) [u64; 4]);
+pub struct Bytes(pub [u64; 4]);
 
 impl Bytes {
-    pub(super) fn has(&self, byte: u8) -> bool {
+    /// Every byte.
+    pub const ALL: Self = Self([u64::MAX; 4]);
+
+    /// Whether the byte is in the set.
+    pub fn has(&self, byte: u8) -> bool {
         self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
@@ -26,7 +30,8 @@ impl Bytes {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
 
-    fn add_all(&mut self, other: &Self) {
+    /// Adds every byte of another set.
+    pub fn add_all(&mut self, other: &Self) {
         for (word, other) in self.0.iter_mut().zip(other.0) {
             *word |= other;
         }
@@ -35,33 +40,44 @@ impl Bytes {
 
 /// One step; it goes on with the next one unless it says otherwise.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Step {
+pub enum Step {
+    /// This byte.
     Byte(u8),
+    /// One byte of a set.
     One(u16),
     /// So many bytes of a set.
     Run {
+        /// The set.
         set: u16,
+        /// At least so many.
         least: u32,
+        /// At most so many.
         most: u32,
     },
     /// Goes on here, or with the next one.
     Or(u32),
+    /// Goes on here.
     To(u32),
+    /// A boundary.
     Look(Look),
+    /// Whatever comes, it matches.
     Believe,
 }
 
 /// A pattern as steps.
 #[derive(Clone, Debug)]
-pub(super) struct Steps {
-    pub(super) steps: Vec<Step>,
-    pub(super) sets: Vec<Bytes>,
+pub struct Steps {
+    /// The steps, from the first on.
+    pub steps: Vec<Step>,
+    /// The sets that they name.
+    pub sets: Vec<Bytes>,
     /// The last step: a match is whole.
     end: u32,
 }
 
 impl Steps {
-    pub(super) fn of(hir: &Hir) -> Self {
+    /// Reads a pattern.
+    pub fn of(hir: &Hir) -> Self {
         let mut all = Self {
             steps: Vec::new(),
             sets: Vec::new(),
@@ -74,7 +90,7 @@ impl Steps {
     }
 
     /// Follows every text that the steps spell until a word is whole; at the end one is, as every match holds one.
-    pub(super) fn behind(&mut self, words: &Words) -> Option<Vec<u32>> {
+    pub fn behind(&mut self, words: &Words) -> Option<Vec<u32>> {
         let (mut behind, mut seen) = (BTreeSet::new(), HashSet::from([(0, 0)]));
         let mut waiting = vec![(0_u32, 0_u32)];
         // For a run the rest of it, as long as it may be: (the run, its rest).
@@ -243,7 +259,7 @@ impl Steps {
     }
 
     /// Bytes that may come next at these steps; all if that cannot be told.
-    pub(super) fn firsts(&self, steps: &[u32]) -> Bytes {
+    pub fn firsts(&self, steps: &[u32]) -> Bytes {
         let (mut first, mut seen) = (Bytes::default(), vec![false; self.steps.len()]);
         let mut next: Vec<usize> = steps.iter().map(|&step| step as usize).collect();
         while let Some(at) = next.pop() {
@@ -262,11 +278,18 @@ impl Steps {
                 Step::Or(other) => next.extend([at + 1, other as usize]),
                 Step::To(to) => next.push(to as usize),
                 Step::Look(_) => next.push(at + 1),
-                Step::Believe => return Bytes([u64::MAX; 4]),
+                Step::Believe => return Bytes::ALL,
             }
         }
         first
     }
+}
+
+/// Bytes that may stand behind the first of some words in a match; every match holds one of them.
+pub fn after(hir: &Hir, words: &[String]) -> Bytes {
+    let mut steps = Steps::of(hir);
+    let behind = steps.behind(&Words::new(words));
+    behind.map_or(Bytes::ALL, |behind| steps.firsts(&behind))
 }
 
 /// The bytes of a part that matches exactly one of some.

@@ -310,7 +310,7 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
         if target == Path::new("-") {
             scan.stdin(&mut std::io::stdin());
         } else {
-            scan.target(target, &shown(target, targets.len()), parts);
+            scan.target(target, &output::shown(target, targets.len()), parts);
         }
     }
     let coverage = tally.coverage();
@@ -321,27 +321,6 @@ fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// How paths of a target begin in the report: relative to this folder where the target is below it, else by the
-/// target's own name where there are several targets, else not at all. Never absolute: SARIF takes relative ones only.
-fn shown(target: &Path, targets: usize) -> PathBuf {
-    let below = || {
-        let here = std::env::current_dir().and_then(std::fs::canonicalize).ok()?;
-        Some(
-            std::fs::canonicalize(target)
-                .ok()?
-                .strip_prefix(here)
-                .ok()?
-                .to_owned(),
-        )
-    };
-    let own_name = || target.file_name().map(PathBuf::from).unwrap_or_default();
-    match below() {
-        Some(path) => path,
-        None if targets > 1 || !target.is_dir() => own_name(),
-        None => PathBuf::new(),
-    }
 }
 
 fn range(args: &ScanArgs) -> Result<Option<Range>> {

@@ -229,6 +229,27 @@ fn weight(rule: &Rule, notes: &mut Notes<'_>) {
     }
 }
 
+/// Whether every match holds what the rule is called by, or has it near.
+fn calling(rule: &Rule, notes: &mut Notes<'_>) {
+    let holds = |word: &std::borrow::Cow<'static, str>| {
+        rule.keywords
+            .iter()
+            .any(|keyword| word.contains(keyword.as_str()))
+    };
+    let by_context = rule
+        .context
+        .as_ref()
+        .is_some_and(|context| context.words.iter().all(holds));
+    notes.add_unless(
+        rule.lead != Lead::Missing || by_context,
+        format!(
+            "its pattern matches texts that hold none of its keywords {:?}",
+            rule.keywords
+        ),
+        "the scan would pass them over: name a keyword of every alternative",
+    );
+}
+
 fn examples(rule: &Rule, notes: &mut Notes<'_>) {
     if let Err(error) = build(&rule.pattern) {
         notes.add(
@@ -242,23 +263,7 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
         "its accepts or rejects are empty",
         "give texts that hold the token in varied surroundings, and near misses",
     );
-    let called = |word: &std::borrow::Cow<'static, str>| {
-        rule.keywords
-            .iter()
-            .any(|keyword| word.contains(keyword.as_str()))
-    };
-    let by_context = rule
-        .context
-        .as_ref()
-        .is_some_and(|context| context.words.iter().all(called));
-    notes.add_unless(
-        rule.lead != Lead::Missing || by_context,
-        format!(
-            "its pattern matches texts that hold none of its keywords {:?}",
-            rule.keywords
-        ),
-        "the scan would pass them over: name a keyword of every alternative",
-    );
+    calling(rule, notes);
     for (at, text) in rule.accepts().iter().enumerate() {
         let number = at + 1;
         let lower = text.to_lowercase();

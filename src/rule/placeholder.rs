@@ -88,7 +88,6 @@ const NOTHING: &[&[u8]] = &[
     b"somepassword",
     b"userpassword",
     b"user_password",
-    b"password1",
     b"passphrase",
     b"test",
     b"testing",
@@ -172,11 +171,26 @@ fn says_nothing(value: &[u8]) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     NOTHING.contains(&value)
+        || NOTHING.contains(&uncounted(value))
         || NOTHING.contains(&plain.as_slice())
         || (words.iter().any(|word| NOTHING.contains(word))
             && words
                 .iter()
                 .all(|word| NOTHING.contains(word) || BESIDE.contains(word)))
+}
+
+/// `password123` as `password`: without the digits counted up behind it.
+fn uncounted(value: &[u8]) -> &[u8] {
+    let end = value
+        .iter()
+        .rposition(|byte| !byte.is_ascii_digit())
+        .map_or(0, |at| at + 1);
+    let (word, number) = value.split_at(end);
+    if b"1234567890".starts_with(number) {
+        word
+    } else {
+        value
+    }
 }
 
 /// `s3cr3t` as `secret`: signs and digits that people write for letters.
@@ -192,12 +206,31 @@ fn plain(value: &[u8]) -> Vec<u8> {
     value.iter().map(letter).collect()
 }
 
+/// Shortest word that a number stands behind in a password.
+const WORD: usize = 4;
+
 /// Shortest password that a person chose and that is told from a word.
 const SHORTEST: usize = 6;
 
-/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`.
-/// Signs with a meaning in code (a path, a list, a call, a variable) do not count.
+/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`, or
+/// with a number behind it, as `Winter2019`. Signs with a meaning in code (a path, a list, a call, a variable) do not
+/// count.
 pub fn is_chosen(value: &[u8]) -> bool {
+    is_numbered(value) || is_signed(value)
+}
+
+/// Shortest and longest number behind a word: a year, a date, `123456`.
+const NUMBER: std::ops::RangeInclusive<usize> = 3..=8;
+
+/// Whether `value` is one word with a number behind it. Names of methods (`sha512`) have short words.
+fn is_numbered(value: &[u8]) -> bool {
+    let word = value.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let number = &value[word..];
+    word >= WORD && NUMBER.contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether `value` is a word with digits and a sign in it.
+fn is_signed(value: &[u8]) -> bool {
     let count = |test: fn(&u8) -> bool| value.iter().filter(|byte| test(byte)).count();
     let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
     let structural = value
@@ -238,6 +271,7 @@ mod tests {
             "********",
             "aaaaaaaaaa",
             "ChangeMe123",
+            "password12345",
             "your-token-here",
             "process.env.TOKEN",
             "Password",
@@ -268,6 +302,7 @@ mod tests {
     fn a_password_that_a_person_chose_is_told_from_code() {
         for parts in [
             ["Winter", "2019!"],
+            ["Winter", "2019"],
             ["Pass123", "!@#"],
             ["1qay@", "WXS"],
             ["`123QWER", "asdf"],
@@ -276,6 +311,8 @@ mod tests {
         }
         for value in [
             "",
+            "sha512",
+            "version12",
             "user1@example.com",
             "@angular/core2",
             "#ff00aa1",

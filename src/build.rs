@@ -13,10 +13,13 @@ use toml::{Table, Value};
 
 #[path = "rule/keywords.rs"]
 mod keywords;
+#[expect(unreachable_pub, reason = "it is a module of the library as well")]
+#[path = "rule/lead.rs"]
+mod lead;
 
 /// Fields of a rule that are read from the text of its file when they are first needed.
-const LATER: [&str; 7] = [
-    "title", "accepts", "rejects", "verify", "owners", "contain", "revoke",
+const LATER: [&str; 8] = [
+    "title", "costly", "accepts", "rejects", "verify", "owners", "contain", "revoke",
 ];
 
 #[expect(
@@ -31,6 +34,7 @@ fn main() -> Result<()> {
     );
     println!("cargo:rerun-if-changed={}", folder.display());
     println!("cargo:rerun-if-changed=src/rule/keywords.rs");
+    println!("cargo:rerun-if-changed=src/rule/lead.rs");
     for file in files(&folder)? {
         println!("cargo:rerun-if-changed={}", file.display());
         let name = file.file_stem().and_then(|stem| stem.to_str());
@@ -75,7 +79,8 @@ fn constant(mut rule: Table) -> Result<String> {
     let id = text(&mut rule, "id")?;
     let within = |error: anyhow::Error| error.context(format!("rule {id:?}"));
     let pattern = text(&mut rule, "pattern").map_err(within)?;
-    let shape = keywords::Shape::of(&pattern).map_err(within)?;
+    let given = words(&rule);
+    let shape = keywords::Shape::of(&pattern, given).map_err(within)?;
     if !shape.groups.iter().any(|group| group == "secret") {
         return Err(within(anyhow!("the pattern has no group (?<secret>…)")));
     }
@@ -83,39 +88,33 @@ fn constant(mut rule: Table) -> Result<String> {
         Some(context) => Some(Table::try_from(context)?),
         None => None,
     };
-    let words = |table: &mut Table, field: &str| -> Result<Vec<String>> {
+    let list = |table: &mut Table, field: &str| -> Result<Vec<String>> {
         match table.remove(field) {
             Some(words) => Ok(words.try_into()?),
             None => Ok(Vec::new()),
         }
     };
     let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect::<Vec<_>>();
-    let mut keywords = words(&mut rule, "keywords")?;
+    rule.remove("keywords");
     let mut code = format!(
         "Built {{ id: {id:?}, pattern: {pattern:?}, longest: {:?}, ",
         shape.longest
     );
     write!(code, "prefix: {:?}, ", shape.secret_prefix)?;
     if let Some(mut context) = context {
-        let near = lower(words(&mut context, "words")?);
-        let unless = lower(words(&mut context, "unless")?);
+        let near = lower(list(&mut context, "words")?);
+        let unless = lower(list(&mut context, "unless")?);
         let within = context.remove("within").unwrap_or(Value::Integer(0));
-        if keywords.is_empty() {
-            keywords.clone_from(&near);
-        }
         write!(
             code,
             "context: Some(BuiltContext {{ words: &{near:?}, within: {within}, unless: &{unless:?} }}), "
         )?;
     }
-    if keywords.is_empty() {
-        keywords = shape.keywords;
-    }
-    write!(code, "keywords: &{keywords:?}, ")?;
+    write!(code, "keywords: &{:?}, lead: Lead::{:?}, ", shape.keywords, shape.lead)?;
     write!(
         code,
         "unless_value: &{:?}, ",
-        lower(words(&mut rule, "unless_value")?)
+        lower(list(&mut rule, "unless_value")?)
     )?;
     for (field, value) in rule.iter().filter(|(field, _)| !LATER.contains(&field.as_str())) {
         let field = field_of(field, value).with_context(|| format!("rule {id:?}"))?;
@@ -155,4 +154,20 @@ fn text(rule: &mut Table, field: &str) -> Result<String> {
 fn variant(word: &str) -> String {
     let (first, rest) = word.split_at(word.len().min(1));
     first.to_uppercase() + rest
+}
+
+/// The words that call a rule, where its file names them: else they are read off its pattern.
+fn words(rule: &Table) -> Vec<String> {
+    let list = |value: Option<&Value>| match value {
+        Some(Value::Array(words)) => words
+            .iter()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect(),
+        _ => Vec::new(),
+    };
+    let given = list(rule.get("keywords"));
+    if given.is_empty() {
+        return list(rule.get("context").and_then(|context| context.get("words")));
+    }
+    given
 }

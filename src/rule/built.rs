@@ -10,6 +10,7 @@ use super::RuleSet;
 use super::checksum::Checksum;
 use super::compile::{Context, Rule, SecretGroup};
 use super::file::Looks;
+use super::lead::Lead;
 use super::service::Service;
 use crate::finding::{Confidence, RuleId, Severity};
 
@@ -19,6 +20,7 @@ pub(super) struct Built {
     pub(super) id: &'static str,
     pub(super) pattern: &'static str,
     pub(super) keywords: &'static [&'static str],
+    pub(super) lead: Lead,
     pub(super) longest: Option<usize>,
     pub(super) prefix: &'static str,
     pub(super) checksum: Option<&'static str>,
@@ -51,6 +53,7 @@ impl Built {
         id: "",
         pattern: "",
         keywords: &[],
+        lead: Lead::Missing,
         longest: None,
         prefix: "",
         checksum: None,
@@ -108,6 +111,7 @@ fn from_constant(place: usize, built: &Built, service: &Arc<Service>) -> Result<
         pattern: Cow::Borrowed(built.pattern),
         regex: OnceLock::new(),
         keywords: built.keywords.iter().map(|&word| word.to_owned()).collect(),
+        lead: built.lead,
         longest: built.longest,
         prefix: Cow::Borrowed(built.prefix),
         checksum: built.checksum.map(Checksum::named).transpose()?,

@@ -7,13 +7,14 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Context as _, Result, bail};
 use regex::bytes::{Captures, Match, Regex};
 
-use super::allow::Allowlist;
+use super::allow::{Allowlist, Target};
 use super::checksum::Checksum;
 use super::file::{
     ContainFile, ContextFile, DecodeFile, Looks, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
     VerifyFile,
 };
 use super::keywords;
+use super::lead::Lead;
 use super::pattern::{self, Pattern};
 use super::service::Service;
 use crate::finding::{Confidence, Refusal, RuleCard, RuleId, Severity};
@@ -75,6 +76,8 @@ pub struct Rule {
     pub(super) regex: OnceLock<Regex>,
     /// Literals of which one occurs in or near every match; matched without regard to case.
     pub keywords: Vec<String>,
+    /// Where the first keyword stands in a match.
+    pub lead: Lead,
     /// Longest possible match in bytes, if bounded.
     pub longest: Option<usize>,
     /// Literal that every secret of this rule begins with; may be shown.
@@ -148,6 +151,11 @@ impl Rule {
         self.service.imported
     }
 
+    /// Whether its allowlists ask about the lines of a match.
+    pub(crate) fn asks_lines(&self) -> bool {
+        self.allowlists.iter().any(|list| list.target == Target::Line)
+    }
+
     /// Self-description of the secret.
     pub fn decode(&self) -> Option<&DecodeFile> {
         self.written().decode.as_ref().filter(|_| self.decodes)
@@ -156,6 +164,11 @@ impl Rule {
     /// What it is called.
     pub fn title(&self) -> &str {
         &self.written().title
+    }
+
+    /// Why it may be called often.
+    pub fn costly(&self) -> Option<&str> {
+        self.written().costly.as_deref()
     }
 
     /// Texts that must be found, joiner dropped.
@@ -248,8 +261,8 @@ pub(super) fn compile(name: &str, shown: &str, file: ServiceFile) -> Result<(Arc
     let mut rules = Vec::with_capacity(file.rule.len());
     for rule in &file.rule {
         pattern::prove(&rule.pattern).with_context(|| format!("{shown}: rule {:?}", rule.id))?;
-        let shape =
-            keywords::Shape::of(&rule.pattern).with_context(|| format!("{shown}: rule {:?}", rule.id))?;
+        let shape = keywords::Shape::of(&rule.pattern, calling(rule))
+            .with_context(|| format!("{shown}: rule {:?}", rule.id))?;
         rules.push((rule.clone(), shape));
     }
     let ready = rules
@@ -301,18 +314,12 @@ fn with_rules(
     Ok((service, rules))
 }
 
-/// What calls a rule: the keywords that its file gives, else the words of its context, else what its pattern promises.
-fn calling(given: Vec<String>, context: Option<&Context>, promised: Vec<String>) -> Result<Vec<String>> {
-    let own = |word: &Cow<'static, str>| word.clone().into_owned();
-    let keywords = match context {
-        _ if !given.is_empty() => given,
-        Some(context) => context.words.iter().map(own).collect(),
-        None => promised,
-    };
-    if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
-        bail!("no literal of two characters or more occurs in every match: give keywords or context");
+/// What calls a rule: the keywords that its file gives, else the words of its context; else what its pattern promises.
+fn calling(rule: &RuleFile) -> Vec<String> {
+    match &rule.context {
+        Some(context) if rule.keywords.is_empty() => context.words.clone(),
+        _ => rule.keywords.clone(),
     }
-    Ok(keywords)
 }
 
 fn one(
@@ -336,7 +343,10 @@ fn one(
         );
     }
     let context = file.context.as_ref().map(Context::of);
-    let keywords = calling(file.keywords, context.as_ref(), shape.keywords)?;
+    let keywords = shape.keywords;
+    if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
+        bail!("no literal of two characters or more occurs in every match: give keywords or context");
+    }
     let checksum = file.checksum.as_deref().map(Checksum::named).transpose()?;
     Ok(Rule {
         id: RuleId::new(&service.name, &file.id),
@@ -344,6 +354,7 @@ fn one(
         pattern: file.pattern.into(),
         regex: OnceLock::new(),
         keywords,
+        lead: shape.lead,
         longest: shape.longest,
         prefix: shape.secret_prefix.into(),
         checksum,

@@ -4,13 +4,20 @@
 use anyhow::{Context as _, Result};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::lead::Lead;
+
 /// Most alternatives that keywords may branch into before the branching part is passed over.
 const MOST_KEYWORDS: usize = 64;
 
+/// Most keywords that one of two bytes is made longer into.
+const MOST_SHORT: usize = 300;
+
 /// What a pattern promises.
 pub(super) struct Shape {
-    /// One of these occurs in every match (ASCII case folded); empty if nothing is certain.
+    /// One of these occurs in every match (ASCII case folded); empty if nothing is certain. Those given, if any are.
     pub keywords: Vec<String>,
+    /// Where the first of the keywords stands in a match.
+    pub lead: Lead,
     /// Bytes of the longest match, if bounded.
     pub longest: Option<usize>,
     /// Literal at the start of the group `secret`.
@@ -20,8 +27,8 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Parses the pattern as `regex::bytes` would.
-    pub(super) fn of(pattern: &str) -> Result<Self> {
+    /// Parses the pattern as `regex::bytes` would. `given` are the words that call the rule, where its file names them.
+    pub(super) fn of(pattern: &str, given: Vec<String>) -> Result<Self> {
         let hir = regex_syntax::ParserBuilder::new()
             .utf8(false)
             .unicode(false)
@@ -39,8 +46,13 @@ impl Shape {
                 groups.push(name.to_owned());
             }
         });
-        let keywords = needed(&hir).unwrap_or_default();
+        let keywords = if given.is_empty() {
+            needed(&hir).unwrap_or_default()
+        } else {
+            given.iter().map(|word| word.to_lowercase()).collect()
+        };
         Ok(Self {
+            lead: Lead::of(&hir, &keywords),
             keywords,
             longest: hir.properties().maximum_len(),
             secret_prefix,
@@ -114,7 +126,7 @@ fn concat(parts: &[Hir]) -> Vec<Vec<String>> {
     for part in parts {
         let choices = match part.kind() {
             HirKind::Look(_) => continue,
-            HirKind::Class(class) => small_class(class),
+            HirKind::Class(class) => small_class(class, 8),
             HirKind::Literal(_) | HirKind::Alternation(_) => whole(part),
             HirKind::Capture(capture) => {
                 offers.extend(needed(part));
@@ -130,6 +142,7 @@ fn concat(parts: &[Hir]) -> Vec<Vec<String>> {
                     .collect();
             }
             _ => {
+                lengthen(&mut run, part);
                 flush(&mut run, &mut offers);
                 offers.extend(needed(part));
             }
@@ -145,7 +158,7 @@ fn whole(hir: &Hir) -> Option<Vec<String>> {
         HirKind::Literal(literal) => Some(vec![
             String::from_utf8(literal.0.to_vec()).ok()?.to_ascii_lowercase(),
         ]),
-        HirKind::Class(class) => small_class(class),
+        HirKind::Class(class) => small_class(class, 8),
         HirKind::Alternation(parts) => {
             let all: Option<Vec<_>> = parts.iter().map(whole).collect();
             Some(all?.concat())
@@ -168,8 +181,32 @@ fn whole(hir: &Hir) -> Option<Vec<String>> {
     }
 }
 
-/// The characters of a class of at most eight, upper case folded into lower.
-fn small_class(class: &Class) -> Option<Vec<String>> {
+/// Literals of two bytes stand everywhere: what a class that is repeated begins with is put behind them.
+fn lengthen(run: &mut Vec<String>, part: &Hir) {
+    let HirKind::Repetition(repetition) = part.kind() else {
+        return;
+    };
+    let HirKind::Class(class) = repetition.sub.kind() else {
+        return;
+    };
+    let Some(choices) = small_class(class, 40) else {
+        return;
+    };
+    for _ in 0..repetition.min {
+        let is_short =
+            run.iter().all(|text| (2..4).contains(&text.len())) && run.len() * choices.len() <= MOST_SHORT;
+        if !is_short || (run.len() == 1 && run[0].len() == 3) {
+            return;
+        }
+        *run = run
+            .iter()
+            .flat_map(|head| choices.iter().map(move |tail| format!("{head}{tail}")))
+            .collect();
+    }
+}
+
+/// The characters of a class of at most `most`, upper case folded into lower.
+fn small_class(class: &Class, most: u32) -> Option<Vec<String>> {
     let mut letters: Vec<char> = Vec::new();
     let ranges: Vec<(u32, u32)> = match class {
         Class::Unicode(class) => class
@@ -188,7 +225,7 @@ fn small_class(class: &Class) -> Option<Vec<String>> {
         if matches!(start, 0x212A | 0x17F) && start == end {
             continue;
         }
-        if end - start >= 8 || end >= 0x80 {
+        if end - start >= most || end >= 0x80 {
             return None;
         }
         letters.extend(
@@ -199,12 +236,12 @@ fn small_class(class: &Class) -> Option<Vec<String>> {
     }
     letters.sort_unstable();
     letters.dedup();
-    (letters.len() <= 8).then(|| letters.into_iter().map(String::from).collect())
+    (letters.len() <= most as usize).then(|| letters.into_iter().map(String::from).collect())
 }
 
-/// The set whose shortest literal is longest; fewer literals where that ties.
+/// The set whose shortest literal is longest; where that ties the one with fewer literals, then the first.
 fn best(offers: Vec<Vec<String>>) -> Option<Vec<String>> {
-    offers.into_iter().max_by_key(|set| {
+    offers.into_iter().rev().max_by_key(|set| {
         let shortest = set.iter().map(String::len).min().unwrap_or(0);
         (shortest.min(8), std::cmp::Reverse(set.len()))
     })
@@ -215,12 +252,12 @@ mod tests {
     use super::Shape;
 
     fn keywords(pattern: &str) -> Vec<String> {
-        Shape::of(pattern).unwrap().keywords
+        Shape::of(pattern, Vec::new()).unwrap().keywords
     }
 
     #[test]
     fn the_literal_of_a_prefixed_token_is_its_keyword_and_prefix() {
-        let shape = Shape::of(r"\b(?<secret>exp_[A-Za-z0-9]{36})\b").unwrap();
+        let shape = Shape::of(r"\b(?<secret>exp_[A-Za-z0-9]{36})\b", Vec::new()).unwrap();
         assert_eq!(shape.keywords, ["exp_"]);
         assert_eq!(shape.secret_prefix, "exp_");
         assert_eq!(shape.longest, Some(40));
@@ -233,6 +270,13 @@ mod tests {
             ["gho_", "ghp_", "ghu_"]
         );
         assert_eq!(keywords(r"(?i)(?<secret>token_[a-z]{9})"), ["token_"]);
+    }
+
+    #[test]
+    fn a_keyword_of_two_bytes_is_made_longer_where_few_bytes_may_follow() {
+        let keywords = keywords(r"(?<secret>SK[a-f0-9]{32})");
+        assert_eq!(keywords.len(), 256);
+        assert!(keywords.contains(&"sk9e".to_owned()));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod file;
 pub mod import;
 pub mod judge;
 mod keywords;
+pub mod lead;
 mod pattern;
 pub mod placeholder;
 pub mod random;
@@ -28,6 +29,7 @@ use anyhow::{Context, Result, bail};
 use built::{Built, BuiltContext};
 pub use compile::{Context as NearWords, Rule};
 use file::Looks;
+pub use lead::Lead;
 pub use service::Service;
 
 use crate::finding::{Confidence, Finding, Refusal, RuleCard, RuleId, Severity};

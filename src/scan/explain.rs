@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::matcher::{Candidate, Hit, Scanner, UNBOUNDED_REACH};
+use super::matcher::{Candidate, Hit, Scanner, UNBOUNDED_REACH, Window};
 use crate::finding::{Refusal, Suppression};
 use crate::rule::judge::assess;
 use crate::rule::{RuleSet, explain};
@@ -133,17 +133,20 @@ impl Scanner {
         &self,
         rule: usize,
         text: &[u8],
-        window: Range<usize>,
+        window: Window,
         passed: &mut Vec<Candidate>,
         refused: &mut Vec<(Candidate, Refusal)>,
     ) {
         let compiled = &self.rules[rule];
-        let (mut at, mut end) = (window.start, window.end);
+        let (mut at, mut end) = (window.from, window.end(text));
         while at < end {
             let Some(captures) = compiled.regex().captures_at(&text[..end], at) else {
                 return;
             };
             let whole = captures.get_match();
+            if whole.start() > window.to {
+                return;
+            }
             if whole.end() == end && end < text.len() {
                 end = (end + UNBOUNDED_REACH).min(text.len());
                 continue;

@@ -1,17 +1,20 @@
 //! One blob in, its hits out: keywords first, then the pattern near them, then the rule's own judgement.
 //!
-//! The gate is one pass over the text for the keywords of all rules; a pattern only ever runs in windows around its
-//! keywords, so that the cost follows what is in the text and not how many rules there are.
+//! The gate is one pass over the text for the keywords of all rules; what must stand beside a keyword is asked next
+//! ([`Plan`]), then, in one go, how the patterns of all its rules begin. A pattern only ever runs in windows around what
+//! is left, so that the cost follows what is in the text and not how many rules there are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
+use super::parts;
 use super::place::{Lines, TextPlace};
-use crate::finding::{Confidence, Parts, RuleId, Suppression};
+use super::plan::Plan;
+use crate::finding::{Confidence, Parts, Suppression};
 use crate::rule::allow;
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
@@ -19,9 +22,6 @@ use crate::secret::{Fingerprint, FingerprintKey, Secret};
 
 /// How far from a keyword a match of unbounded length may begin, and how far past it the first look goes, in bytes.
 pub(super) const UNBOUNDED_REACH: usize = 64 << 10;
-
-/// How near the parts of one credential stand, in bytes.
-const PARTS_WITHIN: usize = 1000;
 
 /// A secret in a blob, before it is known which commit the blob belongs to.
 #[derive(Clone, Debug)]
@@ -52,8 +52,10 @@ pub struct Hit {
 pub struct Scanner {
     pub(super) rules: Vec<Arc<Rule>>,
     gate: Gate,
-    /// For each keyword of the gate, the rules that it calls.
+    /// By the keyword's number in the gate: the rules that it calls.
     called: Vec<Vec<usize>>,
+    /// By rule; read when the rule is first called.
+    plans: Vec<OnceLock<Plan>>,
     key: FingerprintKey,
     pub(super) least: Confidence,
 }
@@ -86,8 +88,44 @@ impl Scanner {
             rules: rules.rules.clone(),
             gate,
             called,
+            plans: rules.rules.iter().map(|_| OnceLock::new()).collect(),
             key,
             least: rules.least,
+        }
+    }
+
+    pub(super) fn plan(&self, rule: usize) -> &Plan {
+        self.plans[rule].get_or_init(|| Plan::of(&self.rules[rule]))
+    }
+
+    /// Calls `found` with every rule that may match around a keyword, and where the keyword stands.
+    pub(super) fn calls(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
+        let mut choices = Vec::new();
+        self.gate.find(text, |keyword, start, end| {
+            for &rule in &self.called[keyword] {
+                if self.plan(rule).allows(text, &(start..end), &mut choices) {
+                    found(rule, start..end);
+                }
+            }
+        });
+    }
+
+    /// Where a match of this rule may stand that this keyword is a sign of.
+    pub(super) fn window(&self, rule: usize, keyword: &Range<usize>) -> Window {
+        let compiled = &self.rules[rule];
+        let longest = compiled
+            .longest
+            .map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH));
+        let within = compiled.context.as_ref().map_or(0, |context| context.within);
+        let (before, after) = match self.plan(rule).lead {
+            Some(lead) => (lead.min(longest), 0),
+            None => (within + longest, within + 1),
+        };
+        let from = keyword.end.saturating_sub(before + 1);
+        Window {
+            from,
+            to: (keyword.start + after).max(from),
+            longest,
         }
     }
 
@@ -105,40 +143,33 @@ impl Scanner {
         }
         let candidates = self.strongest(self.whole(candidates));
         let mut hits = self.hits(text, candidates);
-        join_parts(&mut hits);
+        parts::join_parts(&mut hits);
         hits.retain(|hit| hit.rule.confidence <= self.least);
         hits
     }
 
     /// Where each rule has to look: around its keywords, windows that touch joined.
-    pub(super) fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Range<usize>>> {
-        let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
-        self.gate.find(text, |keyword, start, end| {
-            for &rule in &self.called[keyword] {
-                let reach = reach(&self.rules[rule]);
-                let window = start.saturating_sub(reach)..(end + reach).min(text.len());
-                let known = windows.entry(rule).or_default();
-                match known.last_mut() {
-                    Some(last) if (last.start..=last.end).contains(&window.start) => {
-                        last.end = last.end.max(window.end);
-                    }
-                    _ => known.push(window),
-                }
-            }
+    pub(super) fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Window>> {
+        let mut windows: BTreeMap<usize, Vec<Window>> = BTreeMap::new();
+        self.calls(text, |rule, keyword| {
+            windows.entry(rule).or_default().push(self.window(rule, &keyword));
         });
         windows.values_mut().for_each(join);
         windows
     }
 
-    fn search(&self, rule: usize, text: &[u8], window: Range<usize>, candidates: &mut Vec<Candidate>) {
+    fn search(&self, rule: usize, text: &[u8], window: Window, candidates: &mut Vec<Candidate>) {
         let compiled = &self.rules[rule];
         let regex = compiled.regex();
-        let (mut at, mut end) = (window.start, window.end);
+        let (mut at, mut end) = (window.from, window.end(text));
         while at < end {
             let Some(captures) = regex.captures_at(&text[..end], at) else {
                 return;
             };
             let whole = captures.get_match();
+            if whole.start() > window.to {
+                return;
+            }
             if whole.end() == end && end < text.len() {
                 // The match may go on behind the window's end; look again with more of the text.
                 end = (end + UNBOUNDED_REACH).min(text.len());
@@ -164,7 +195,7 @@ impl Scanner {
         candidates.retain(|candidate| {
             self.rules[candidate.rule].needs.iter().all(|id| {
                 parts.iter().any(|(rule, range)| {
-                    self.rules[*rule].id == *id && gap(range, &candidate.range) <= PARTS_WITHIN
+                    self.rules[*rule].id == *id && parts::gap(range, &candidate.range) <= parts::WITHIN
                 })
             })
         });
@@ -227,50 +258,31 @@ impl Scanner {
     }
 }
 
-/// Sorts windows and joins those that touch.
-fn join(windows: &mut Vec<Range<usize>>) {
-    windows.sort_by_key(|window| window.start);
+/// Where matches may begin, by what stands around them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) from: usize,
+    /// The last place where one may.
+    pub(super) to: usize,
+    /// Bytes of the longest match.
+    longest: usize,
+}
+
+impl Window {
+    /// How far the text has to be looked at, one byte behind the longest match with it.
+    pub(super) fn end(&self, text: &[u8]) -> usize {
+        (self.to + self.longest + 1).min(text.len())
+    }
+}
+
+/// Sorts the windows of one rule and joins those that touch.
+fn join(windows: &mut Vec<Window>) {
+    windows.sort_by_key(|window| window.from);
     windows.dedup_by(|next, last| {
-        let touches = next.start <= last.end;
+        let touches = next.from <= last.to;
         if touches {
-            last.end = last.end.max(next.end);
+            last.to = last.to.max(next.to);
         }
         touches
-    });
-}
-
-/// How far from a keyword a match of this rule can reach.
-fn reach(rule: &Rule) -> usize {
-    let within = rule.context.as_ref().map_or(0, |context| context.within);
-    within
-        + rule
-            .longest
-            .map_or(UNBOUNDED_REACH, |longest| longest.min(UNBOUNDED_REACH))
-        + 1
-}
-
-/// Bytes between two ranges.
-fn gap(a: &Range<usize>, b: &Range<usize>) -> usize {
-    b.start.saturating_sub(a.end).max(a.start.saturating_sub(b.end))
-}
-
-/// Gives each hit the nearest hit of every rule that it needs; without them it is no finding.
-fn join_parts(hits: &mut Vec<Hit>) {
-    let near = |hit: &Hit, id: &RuleId| {
-        let far = |other: &&Hit| gap(&hit.range, &other.range);
-        let other = hits.iter().filter(|other| other.rule.id == *id).min_by_key(far)?;
-        (far(&other) <= PARTS_WITHIN).then(|| (id.rule().to_owned(), other.secret.clone()))
-    };
-    let parts: Vec<Option<Parts>> = hits
-        .iter()
-        .map(|hit| hit.rule.needs.iter().map(|id| near(hit, id)).collect())
-        .collect();
-    let mut parts = parts.into_iter();
-    hits.retain_mut(|hit| match parts.next().flatten() {
-        Some(found) => {
-            hit.parts = found;
-            true
-        }
-        None => false,
     });
 }

@@ -6,30 +6,37 @@
 pub mod baseline;
 mod explain;
 mod gate;
+mod history;
 pub mod ignore;
 pub mod line_hash;
 mod listed;
 pub mod matcher;
 mod origin;
+mod parts;
 mod place;
+mod plan;
+mod probe;
+#[cfg(test)]
+mod proof;
+mod steps;
+mod suspicion;
+pub mod typical;
 
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use git2::{Oid, Repository};
+use git2::Repository;
 
 use explain::Explained;
 use listed::Listed;
 pub use matcher::{Hit, Scanner};
 use origin::origin;
 
-use crate::finding::{Finding, Mark, Origin, RuleId, ScanPath, Suppression};
+use crate::finding::{Finding, Mark, ScanPath, Suppression};
 use crate::rule::RuleSet;
-use crate::secret::{Fingerprint, FingerprintKey};
-use crate::source::history::History;
-use crate::source::{Blob, Limits, Place, Tally, range, repository, staged, stdin, worktree};
+use crate::secret::FingerprintKey;
+use crate::source::{Blob, Limits, Tally, range, repository, staged, stdin, worktree};
 
 /// One run of the scanner over one or more targets.
 pub struct Scan {
@@ -38,6 +45,7 @@ pub struct Scan {
     tally: Arc<Tally>,
     findings: Vec<Finding>,
     provenance: Option<(String, String)>,
+    every_byte: bool,
     marks: Marks,
     written: Option<Mutex<Vec<Mark>>>,
 }
@@ -69,9 +77,18 @@ impl Scan {
             tally: Arc::default(),
             findings: Vec::new(),
             provenance: None,
+            every_byte: false,
             marks: Marks::Honoured,
             written: None,
         }
+    }
+
+    /// Looks at every byte of every blob of a history, not only at what is new in it: slower, and the judge of the
+    /// quick way in tests.
+    #[must_use]
+    pub fn every_byte(mut self) -> Self {
+        self.every_byte = true;
+        self
     }
 
     /// Gives what was matched and is no finding, too, suppressed with the reason; `rules` are those of this scan.
@@ -269,74 +286,6 @@ impl Scan {
         });
         self.findings
             .append(&mut found.into_inner().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn history(&mut self, repository: &Repository) {
-        let name = repository.path().display().to_string();
-        let gaps = self.tally.coverage().skipped.len();
-        let result = History::list(repository, &self.limits, &self.tally).and_then(|history| {
-            // Where refs are broken there may well be commits, and the gap is told already.
-            if history.is_empty() && self.tally.coverage().skipped.len() == gaps {
-                self.tally
-                    .skip(format!("git history of {name}"), "there is no commit yet");
-            }
-            let hits: Mutex<HashMap<Oid, Vec<Hit>>> = Mutex::default();
-            let scanner = &self.scanner;
-            history.visit(&self.limits, &self.tally, &|blob: Blob<'_>| {
-                let found = scanner.look(blob.bytes);
-                if let (Place::Object(id), false) = (blob.place, found.is_empty()) {
-                    hits.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(id, found);
-                }
-            })?;
-            let hits = hits.into_inner().unwrap_or_else(PoisonError::into_inner);
-            if !hits.is_empty() {
-                self.introduce(&history, &hits)?;
-            }
-            Ok(())
-        });
-        if let Err(error) = result {
-            self.tally
-                .skip(format!("git history of {name}"), format!("{error:#}"));
-        }
-    }
-
-    /// Gives history's hits their commit: for each secret and path the one that brought it in.
-    fn introduce(&mut self, history: &History, hits: &HashMap<Oid, Vec<Hit>>) -> Result<()> {
-        let blobs: Vec<Oid> = hits.keys().copied().collect();
-        let mut introductions = history.introductions(&blobs, &self.tally)?;
-        introductions.sort_by(|a, b| (a.order, &a.path, a.blob).cmp(&(b.order, &b.path, b.blob)));
-        let mut first: HashMap<(&RuleId, Fingerprint, &ScanPath), Oid> = HashMap::new();
-        let mut placed = HashSet::new();
-        for entry in &introductions {
-            placed.insert(entry.blob);
-            let origin = entry
-                .commit
-                .clone()
-                .map_or_else(|| Origin::Object(entry.blob.to_string()), Origin::Commit);
-            for hit in &hits[&entry.blob] {
-                if *first
-                    .entry((&hit.rule.id, hit.fingerprint, &entry.path))
-                    .or_insert(entry.blob)
-                    == entry.blob
-                {
-                    self.findings
-                        .push(hit.clone().into_finding(entry.path.clone(), origin.clone()));
-                }
-            }
-        }
-        for (blob, hits) in hits.iter().filter(|(blob, _)| !placed.contains(*blob)) {
-            let (path, origin) = (
-                ScanPath::new(format!("blob {blob}")),
-                Origin::Object(blob.to_string()),
-            );
-            self.findings.extend(
-                hits.iter()
-                    .map(|hit| hit.clone().into_finding(path.clone(), origin.clone())),
-            );
-        }
-        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! `unleak rules`: what is known about which service, and the proof that it holds. It asks nobody.
 
+mod cost;
 mod list;
 mod show;
 mod words;
@@ -19,7 +20,7 @@ use crate::rule::check::{Problem, check};
 #[command(
     after_help = "Examples:\n  unleak rules list\n  unleak rules list --service github,gitlab --can revoke\n  \
                         unleak rules show github/personal-access-token\n  \
-                        unleak rules check rules/example.toml"
+                        unleak rules check rules/example.toml\n  unleak rules check --rates"
 )]
 pub struct RulesArgs {
     /// What to do.
@@ -44,6 +45,9 @@ pub enum Action {
     Check {
         /// A rule file, or a folder of them
         path: Option<PathBuf>,
+        /// Shows for each rule how often its keywords stand in a million bytes of ordinary source text
+        #[arg(long)]
+        rates: bool,
     },
 }
 
@@ -63,20 +67,31 @@ pub fn run(args: &RulesArgs, rules: &RuleSet, out: &mut dyn Write, err: &mut dyn
     match &args.action {
         Action::List(args) => list::list(args, rules, out)?,
         Action::Show { rule, format } => show::show(rules, rule, *format, out)?,
-        Action::Check { path } => return prove(rules, path.as_deref(), out, err),
+        Action::Check { path, rates } => return prove(rules, path.as_deref(), *rates, out, err),
     }
     Ok(Exit::Clean)
 }
 
-fn prove(rules: &RuleSet, path: Option<&Path>, out: &mut dyn Write, err: &mut dyn Write) -> Result<Exit> {
-    let (problems, counted) = match path {
-        None => (check(rules), counted(rules)),
-        Some(path) => proved_at(path)?,
+fn prove(
+    built_in: &RuleSet,
+    path: Option<&Path>,
+    rates: bool,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Exit> {
+    let (mut problems, set, files) = match path {
+        None => (Vec::new(), built_in.clone(), built_in.services.len()),
+        Some(path) => loaded(path)?,
     };
+    problems.extend(check(&set));
+    problems.extend(set.rules.iter().filter_map(|rule| cost::problem(rule)));
+    if rates {
+        cost::list(&set, out)?;
+    }
     for problem in &problems {
         writeln!(err, "{problem}")?;
     }
-    let (files, rules) = counted;
+    let rules = set.rules.len();
     if problems.is_empty() {
         writeln!(out, "{rules} rules in {files} files proved")?;
         return Ok(Exit::Clean);
@@ -89,12 +104,9 @@ fn prove(rules: &RuleSet, path: Option<&Path>, out: &mut dyn Write, err: &mut dy
     Ok(Exit::Usage)
 }
 
-fn counted(rules: &RuleSet) -> (usize, usize) {
-    (rules.services.len(), rules.rules.len())
-}
-
-/// Problems of a file or of every file of a folder; a file that cannot even be loaded does not hide the others.
-fn proved_at(path: &Path) -> Result<(Vec<Problem>, (usize, usize))> {
+/// The rules of a file or of every file of a folder, and how many files there are; a file that cannot even be loaded
+/// does not hide the others.
+fn loaded(path: &Path) -> Result<(Vec<Problem>, RuleSet, usize)> {
     let mut set = RuleSet::empty();
     let mut problems = Vec::new();
     let files = RuleSet::files(path).with_context(|| "nothing was proved")?;
@@ -103,6 +115,5 @@ fn proved_at(path: &Path) -> Result<(Vec<Problem>, (usize, usize))> {
             problems.push(Problem::unreadable(&file.display().to_string(), &error));
         }
     }
-    problems.extend(check(&set));
-    Ok((problems, (files.len(), set.rules.len())))
+    Ok((problems, set, files.len()))
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::compile::Rule;
 use super::judge;
+use super::lead::Lead;
 use super::pattern::build;
 use super::service::Service;
 use super::{RuleSet, file};
@@ -240,6 +241,19 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
         !rule.accepts().is_empty() && !rule.rejects().is_empty(),
         "its accepts or rejects are empty",
         "give texts that hold the token in varied surroundings, and near misses",
+    );
+    let called = |word: &std::borrow::Cow<'static, str>| rule.keywords.iter().any(|keyword| word.contains(keyword.as_str()));
+    let by_context = rule
+        .context
+        .as_ref()
+        .is_some_and(|context| context.words.iter().all(called));
+    notes.add_unless(
+        rule.lead != Lead::Missing || by_context,
+        format!(
+            "its pattern matches texts that hold none of its keywords {:?}",
+            rule.keywords
+        ),
+        "the scan would pass them over: name a keyword of every alternative",
     );
     for (at, text) in rule.accepts().iter().enumerate() {
         let number = at + 1;

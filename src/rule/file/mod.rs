@@ -68,6 +68,8 @@ pub struct RuleFile {
     /// Literals of which one must occur; derived from the pattern, or from `context`, if left out.
     #[serde(default)]
     pub keywords: Vec<String>,
+    /// Why its keywords may stand in ordinary source text as often as they do; `rules check` asks for it where they do.
+    pub costly: Option<String>,
     /// Name of a built-in checksum that the secret must pass.
     pub checksum: Option<String>,
     /// Least Shannon entropy of the secret, in bits per character.

@@ -143,7 +143,7 @@ fn convert(
     };
     let pattern = go::translate(regex)?;
     super::pattern::prove(&pattern)?;
-    let shape = Shape::of(&pattern)?;
+    let mut shape = Shape::of(&pattern, Vec::new())?;
     let secret = match rule.secret_group {
         None | Some(0) => SecretGroup::First,
         Some(group) if group <= shape.groups.len() => SecretGroup::Number(group),
@@ -153,6 +153,9 @@ fn convert(
         ),
     };
     let (keywords, context) = words(rule, &shape)?;
+    if shape.keywords != keywords {
+        shape = Shape::of(&pattern, keywords.clone())?;
+    }
     let mut allowlists: Vec<_> = global
         .iter()
         .filter(|(rules, _)| rules.is_empty() || rules.contains(&rule.id))

@@ -26,7 +26,7 @@ use git2::{ObjectType, Oid, Repository};
 use rayon::prelude::*;
 
 pub use graph::Introduction;
-pub use offering::Suspicion;
+pub use offering::{Sign, Suspicion};
 
 use super::repository::{self, Unread};
 use super::{Limits, Place, Tally, Visitor, nothing_before, offer};

@@ -5,15 +5,84 @@
 //! is kept. Pieces that do not follow on each other are parted by a NUL. Must never keep less.
 
 use super::delta::{Damaged, Delta, Operation};
+use super::offering::Sign;
+
+/// What is new in an object, and where what is not comes from.
+#[derive(Debug, Default)]
+pub(super) struct Novel {
+    /// Pieces of the object, parted by NULs.
+    pub(super) bytes: Vec<u8>,
+    /// For each piece its beginning in `bytes` and in the object, ascending.
+    pieces: Vec<(usize, usize)>,
+    /// Copies out of the base, as the object has them.
+    copies: Vec<Copied>,
+}
+
+/// A copy out of the base.
+#[derive(Clone, Copy, Debug)]
+struct Copied {
+    from: usize,
+    to: usize,
+    length: usize,
+}
+
+impl Novel {
+    /// Where a place of `bytes` stands in the object.
+    pub(super) fn place(&self, at: usize) -> usize {
+        let after = self.pieces.partition_point(|(new, _)| *new <= at);
+        let (new, old) = after.checked_sub(1).map_or((0, 0), |i| self.pieces[i]);
+        old + (at - new)
+    }
+
+    /// Calls `found` with every sign of the base that stands in the object still, and whether all that it depends on
+    /// is as it was. `signs` are sorted.
+    pub(super) fn inherit(
+        &self,
+        signs: &[Sign],
+        base: usize,
+        length: usize,
+        mut found: impl FnMut(Sign, bool),
+    ) {
+        for copy in &self.copies {
+            let end = copy.from + copy.length;
+            let first = signs.partition_point(|sign| sign.start < copy.from);
+            for sign in signs[first..].iter().take_while(|sign| sign.start < end) {
+                if sign.end > end {
+                    continue; // cut in two; if it is whole again, it is new
+                }
+                let begins = sign
+                    .start
+                    .checked_sub(sign.before)
+                    .is_some_and(|at| at >= copy.from);
+                let ends = sign.end.saturating_add(sign.after) <= end;
+                let from_the_start = copy.from == 0 && copy.to == 0;
+                let to_the_end = end == base && copy.to + copy.length == length;
+                let moved = Sign {
+                    start: sign.start - copy.from + copy.to,
+                    end: sign.end - copy.from + copy.to,
+                    ..*sign
+                };
+                found(moved, (begins || from_the_start) && (ends || to_the_end));
+            }
+        }
+    }
+}
 
 /// Writes what is new into `out`, which is emptied first; at least `reach` bytes around every seam and at both ends.
 pub(super) fn collect(
     delta: &Delta<'_>,
     base: &[u8],
     reach: usize,
-    out: &mut Vec<u8>,
+    novel: &mut Novel,
 ) -> Result<(), Damaged> {
+    let Novel {
+        bytes: out,
+        pieces,
+        copies,
+    } = novel;
     out.clear();
+    pieces.clear();
+    copies.clear();
     if base.len() != delta.base_length {
         return Err(Damaged);
     }
@@ -25,13 +94,19 @@ pub(super) fn collect(
         if length > delta.length {
             return Err(Damaged);
         }
-        match operation {
-            Operation::Copy { .. } if bytes.len() > 2 * reach => {
-                out.extend_from_slice(&bytes[..reach]);
-                out.push(0);
-                out.extend_from_slice(&bytes[bytes.len() - reach..]);
-            }
-            _ => out.extend_from_slice(bytes),
+        let to = length - bytes.len();
+        if let Operation::Copy { from, length } = operation {
+            copies.push(Copied { from, to, length });
+        }
+        if matches!(operation, Operation::Copy { .. }) && bytes.len() > 2 * reach {
+            pieces.push((out.len(), to));
+            out.extend_from_slice(&bytes[..reach]);
+            out.push(0);
+            pieces.push((out.len(), length - reach));
+            out.extend_from_slice(&bytes[bytes.len() - reach..]);
+        } else {
+            pieces.push((out.len(), to));
+            out.extend_from_slice(bytes);
         }
     }
     if length == delta.length {
@@ -56,7 +131,7 @@ pub(super) fn head(delta: &Delta<'_>, base: &[u8], most: usize, out: &mut Vec<u8
 
 #[cfg(test)]
 mod tests {
-    use super::{Delta, collect, head};
+    use super::{Delta, Novel, collect, head};
     use memchr::memmem;
     use proptest::prelude::*;
 
@@ -100,9 +175,13 @@ mod tests {
         ) {
             let bytes = delta(&steps);
             let parsed = Delta::parse(&bytes).unwrap();
-            let (mut made, mut new, mut begin) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut made, mut novel, mut begin) = (Vec::new(), Novel::default(), Vec::new());
             parsed.apply(&base, &mut made).unwrap();
-            collect(&parsed, &base, reach, &mut new).unwrap();
+            collect(&parsed, &base, reach, &mut novel).unwrap();
+            for (at, &byte) in novel.bytes.iter().enumerate().filter(|(_, byte)| **byte != 0) {
+                prop_assert_eq!(made[novel.place(at)], byte);
+            }
+            let new = novel.bytes;
             head(&parsed, &base, 30, &mut begin).unwrap();
             prop_assert_eq!(&begin, &made[..made.len().min(30)]);
             for piece in made.windows(reach.min(made.len())) {

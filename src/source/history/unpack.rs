@@ -13,7 +13,8 @@ use git2::{ObjectType, Oid};
 use super::delta::{Damaged, Delta};
 use super::forest::{Forest, Root};
 use super::inflate::Inflater;
-use super::novel;
+use super::novel::{self, Novel};
+use super::offering::Sign;
 use super::pack::{Kind, Pack};
 
 /// Most bytes that one thread keeps unpacked for deltas still to come, if no single object is larger.
@@ -26,20 +27,43 @@ const LARGE_BUFFER: usize = 16 << 20;
 pub(super) trait Hand {
     /// The content of a blob of at most `largest` bytes that stands elsewhere.
     fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>>;
-    /// Takes a wanted blob; whether it is clean.
-    fn take(&mut self, id: Oid, bytes: &[u8]) -> Clean;
-    /// How far a piece reaches that makes a blob suspect; nothing if every blob has to be taken whole.
+    /// Takes a wanted blob.
+    fn take(&mut self, id: Oid, bytes: &[u8]) -> Known;
+    /// How far a piece reaches that is a sign; nothing if every blob has to be taken whole.
     fn reach(&self) -> Option<usize>;
-    /// Takes of a blob of `length` bytes only its head and what is new against a clean base. Whether it is clean; if
-    /// not, it has to be taken whole.
-    fn glance(&mut self, length: usize, head: &[u8], new: &[u8]) -> Clean;
+    /// Looks at what is new in a blob against a base of which these signs are known; nothing if it has to be taken whole.
+    fn glance(&self, blob: &Glimpse<'_>, base: &[Sign]) -> Option<Glance>;
+    /// Whether something may be found where one of these signs stands.
+    fn holds(&self, bytes: &[u8], open: &[Sign]) -> bool;
+    /// Counts a blob of so many bytes in which nothing is found.
+    fn pass(&self, length: usize);
+}
+
+/// What a glance sees of a blob.
+pub(super) struct Glimpse<'a> {
+    /// The first [`HEAD`] bytes.
+    pub(super) head: &'a [u8],
+    pub(super) novel: &'a Novel,
+    /// Bytes of the base.
+    pub(super) base: usize,
+    /// Bytes of the blob.
+    pub(super) length: usize,
+}
+
+/// The signs in a blob.
+#[derive(Debug, Default)]
+pub(super) struct Glance {
+    /// Nothing is found here, as nothing was in the base.
+    pub(super) settled: Vec<Sign>,
+    /// Here it has to be looked at.
+    pub(super) open: Vec<Sign>,
 }
 
 /// Bytes of the head of a blob that a glance sees.
 pub(super) const HEAD: usize = 8192;
 
-/// Whether it is known that nothing in the blob is suspect: then only what is new in its deltas can be.
-pub(super) type Clean = bool;
+/// All signs in a blob in which nothing is found, sorted; nothing where something is, or where it was not looked at.
+pub(super) type Known = Option<Vec<Sign>>;
 
 /// One pack and what is wanted of it.
 struct Job<'p> {
@@ -108,7 +132,7 @@ struct Worker<H> {
     /// The inflated delta.
     delta: Vec<u8>,
     head: Vec<u8>,
-    new: Vec<u8>,
+    novel: Novel,
     /// Buffers that may be used again.
     spare: Vec<Vec<u8>>,
     largest: usize,
@@ -116,18 +140,18 @@ struct Worker<H> {
     lost: Vec<Oid>,
 }
 
-/// A base, and whether it is clean.
-type Known = (Rc<Vec<u8>>, Clean);
+/// A base, and what is known of it.
+type Base = (Rc<Vec<u8>>, Rc<Known>);
 
 /// An entry that waits for its base, or for nothing.
-type Waiting = (u32, Option<Known>);
+type Waiting = (u32, Option<Base>);
 
 /// What became of an entry.
 enum Unpacked {
     /// Its content is there.
     Whole,
-    /// It is taken already, and clean; its content is there if something hangs below it.
-    Taken,
+    /// It is taken already, and this is known of it; its content is there if something hangs below it.
+    Taken(Known),
 }
 
 impl<H: Hand> Worker<H> {
@@ -137,7 +161,7 @@ impl<H: Hand> Worker<H> {
             inflater: Inflater::default(),
             delta: Vec::new(),
             head: Vec::new(),
-            new: Vec::new(),
+            novel: Novel::default(),
             spare: Vec::new(),
             largest: usize::try_from(largest).unwrap_or(usize::MAX),
             held: 0,
@@ -150,7 +174,7 @@ impl<H: Hand> Worker<H> {
         let base = match root.outside {
             None => None,
             Some(id) => match self.hand.outside(id, self.largest as u64) {
-                Some(bytes) => Some((Rc::new(bytes), false)),
+                Some(bytes) => Some((Rc::new(bytes), Rc::new(None))),
                 None => return self.lose(job, root.place),
             },
         };
@@ -163,11 +187,11 @@ impl<H: Hand> Worker<H> {
                 self.free(freed);
             }
             let too_much = self.held > MOST_HELD.max(self.largest.saturating_mul(2));
-            let clean = match unpacked {
-                Ok(Unpacked::Taken) => true,
+            let known = match unpacked {
+                Ok(Unpacked::Taken(known)) => known,
                 Ok(Unpacked::Whole) if !too_much => match job.pack.id(place) {
                     Some(id) if job.forest.is_wanted(place) => self.hand.take(id, &content),
-                    _ => false,
+                    _ => None,
                 },
                 _ => {
                     self.lose(job, place);
@@ -180,14 +204,15 @@ impl<H: Hand> Worker<H> {
                 continue;
             }
             self.held += content.len();
-            let content = Rc::new(content);
+            let (content, known) = (Rc::new(content), Rc::new(known));
             // Leaves are popped first: then the base is free as soon as the way down goes on.
             for leaves in [false, true] {
                 let children = job
                     .forest
                     .children(place)
                     .filter(|&child| job.forest.is_leaf(child) == leaves);
-                stack.extend(children.map(|child| (child, Some((Rc::clone(&content), clean)))));
+                let base = || (Rc::clone(&content), Rc::clone(&known));
+                stack.extend(children.map(|child| (child, Some(base()))));
             }
         }
     }
@@ -208,7 +233,7 @@ impl<H: Hand> Worker<H> {
         &mut self,
         job: &Job<'_>,
         place: u32,
-        base: Option<&Known>,
+        base: Option<&Base>,
         out: &mut Vec<u8>,
     ) -> Result<Unpacked, Damaged> {
         let (pack, inflater) = (job.pack, &mut self.inflater);
@@ -217,31 +242,28 @@ impl<H: Hand> Worker<H> {
                 pack.inflate(place, self.largest, inflater, out)?;
                 Ok(Unpacked::Whole)
             }
-            (Kind::Delta(_), Some((base, clean))) => {
+            (Kind::Delta(_), Some((base, known))) => {
                 pack.inflate(place, self.largest, inflater, &mut self.delta)?;
                 let delta = Delta::parse(&self.delta)?;
                 if delta.length > self.largest {
                     return Err(Damaged);
                 }
-                let (wanted, leaf) = (job.forest.is_wanted(place), job.forest.is_leaf(place));
-                let reach = self.hand.reach().filter(|_| *clean && wanted);
-                let Some(reach) = reach else {
-                    delta.apply(base, out)?;
-                    return Ok(Unpacked::Whole);
-                };
-                novel::collect(&delta, base, reach, &mut self.new)?;
-                if leaf {
-                    novel::head(&delta, base, HEAD, &mut self.head)?;
-                    if self.hand.glance(delta.length, &self.head, &self.new) {
-                        return Ok(Unpacked::Taken);
+                let signs = known.as_deref().filter(|_| job.forest.is_wanted(place));
+                match self.hand.reach().zip(signs) {
+                    Some((reach, signs)) => {
+                        let leaf = job.forest.is_leaf(place);
+                        look_at_new(
+                            &self.hand,
+                            (&mut self.novel, &mut self.head),
+                            &delta,
+                            (base, signs),
+                            reach,
+                            leaf,
+                            out,
+                        )
                     }
-                    delta.apply(base, out)?;
-                    return Ok(Unpacked::Whole);
+                    None => delta.apply(base, out).map(|()| Unpacked::Whole),
                 }
-                delta.apply(base, out)?;
-                let head = &out[..out.len().min(HEAD)];
-                let clean = self.hand.glance(out.len(), head, &self.new);
-                Ok(if clean { Unpacked::Taken } else { Unpacked::Whole })
             }
             _ => Err(Damaged),
         }
@@ -257,4 +279,38 @@ impl<H: Hand> Worker<H> {
             below.extend(job.forest.children(place));
         }
     }
+}
+
+/// Looks at what is new in a blob; makes the whole of it in `out` only where that is needed.
+fn look_at_new<H: Hand>(
+    hand: &H,
+    (novel, head): (&mut Novel, &mut Vec<u8>),
+    delta: &Delta<'_>,
+    (base, signs): (&[u8], &[Sign]),
+    reach: usize,
+    leaf: bool,
+    out: &mut Vec<u8>,
+) -> Result<Unpacked, Damaged> {
+    novel::collect(delta, base, reach, novel)?;
+    novel::head(delta, base, HEAD, head)?;
+    let glimpse = Glimpse {
+        head,
+        novel,
+        base: base.len(),
+        length: delta.length,
+    };
+    let glance = hand.glance(&glimpse, signs);
+    let passed = glance.as_ref().is_some_and(|glance| glance.open.is_empty());
+    if !passed || !leaf {
+        delta.apply(base, out)?;
+    }
+    let Some(Glance { settled, open }) = glance.filter(|glance| !hand.holds(out, &glance.open)) else {
+        return Ok(Unpacked::Whole);
+    };
+    hand.pass(delta.length);
+    let mut all = settled;
+    all.extend(open);
+    all.sort_unstable();
+    all.dedup();
+    Ok(Unpacked::Taken(Some(all)))
 }

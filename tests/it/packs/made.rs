@@ -82,6 +82,17 @@ fn encoded(lines: &[String], how: usize) -> Vec<u8> {
 
 /// Commits that change a few of some files each; in one pack if `packed`, else loose. Goes on from `main`.
 pub(super) fn import(tool: &Tool, random: &mut Random, commits: usize, packed: bool) {
+    import_with(tool, random, commits, packed, &change);
+}
+
+/// The same, with other changes.
+pub(super) fn import_with(
+    tool: &Tool,
+    random: &mut Random,
+    commits: usize,
+    packed: bool,
+    change: &dyn Fn(&mut Vec<String>, &mut Random),
+) {
     let limit = format!("fastimport.unpackLimit={}", if packed { 1 } else { 100_000 });
     let mut child = tool
         .command("git")

@@ -1,5 +1,6 @@
 //! The walk over packs against git2's reading of every blob for itself: the same blobs, the same bytes, each once.
 
+mod findings;
 mod hostile;
 mod made;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use unleak::finding::Coverage;
-use unleak::source::history::{History, Suspicion};
+use unleak::source::history::{History, Sign, Suspicion};
 use unleak::source::{Blob, Limits, Place, Tally};
 
 use crate::support::tool::{Tool, other_token, token};
@@ -30,8 +31,34 @@ enum Way {
 }
 
 fn is_suspect(text: &[u8], word: &str) -> bool {
-    let holds = |word: &str| memchr::memmem::find(text, word.as_bytes()).is_some();
-    holds(&token()) || holds(&other_token()) || holds(word)
+    signs(text, word).iter().any(|sign| holds(text, sign))
+}
+
+/// What begins like a token, and the word.
+fn signs(text: &[u8], word: &str) -> Vec<Sign> {
+    let mut signs = Vec::new();
+    for (what, sought) in [&token()[..4], &other_token()[..4], word].into_iter().enumerate() {
+        for start in memchr::memmem::find_iter(text, sought.as_bytes()) {
+            let after = if what < 2 { 60 } else { 0 };
+            signs.push(Sign {
+                start,
+                end: start + sought.len(),
+                what,
+                before: 0,
+                after,
+            });
+        }
+    }
+    signs
+}
+
+/// The word, or the whole token.
+fn holds(text: &[u8], sign: &Sign) -> bool {
+    match sign.what {
+        0 => text[sign.start..].starts_with(token().as_bytes()),
+        1 => text[sign.start..].starts_with(other_token().as_bytes()),
+        _ => true,
+    }
 }
 
 const LARGEST: u64 = 64 << 20;
@@ -57,8 +84,9 @@ fn walk(folder: &Path, way: Way, largest: u64) -> Walked {
         Way::Packs => history.visit(&limits, &tally, &visit),
         Way::Suspects(word) => {
             let suspicion = Suspicion {
-                reach: token().len(),
-                suspects: &|text| is_suspect(text, word),
+                reach: 12,
+                signs: &|text| signs(text, word),
+                holds: &holds,
             };
             history.visit_suspects(&suspicion, &limits, &tally, &visit)
         }

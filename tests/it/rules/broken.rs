@@ -112,12 +112,29 @@ fn an_example_that_is_not_found_and_a_counter_example_that_is_are_both_named() {
 }
 
 #[test]
+fn an_alternative_without_a_keyword_is_named_though_no_example_shows_it() {
+    refused(
+        "pattern = '''(?<secret>exmp_[a-z]{8})\\b'''",
+        "keywords = ['exmp_']\npattern = '''(?<secret>(?:exmp_|expl_)[a-z]{8})\\b'''",
+        &["texts that hold none of its keywords", "exmp_"],
+    );
+}
+
+#[test]
 fn an_example_without_a_keyword_is_named() {
     refused(
         "confidence",
         "keywords = [\"other\"]\nconfidence",
         &["accepts no. 1 holds none", "other"],
     );
+}
+
+#[test]
+fn a_rule_that_is_called_everywhere_is_refused_unless_it_says_why() {
+    let keywords = "keywords = ['exmp_', 'if']\npattern";
+    refused("pattern", keywords, &["source text", "costly ="]);
+    let (code, said) = proved(&SOUND.replacen("pattern", &format!("costly = 'a test'\n{keywords}"), 1));
+    assert_eq!(code, 0, "{said}");
 }
 
 #[test]

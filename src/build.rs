@@ -110,7 +110,11 @@ fn constant(mut rule: Table) -> Result<String> {
             "context: Some(BuiltContext {{ words: &{near:?}, within: {within}, unless: &{unless:?} }}), "
         )?;
     }
-    write!(code, "keywords: &{:?}, lead: Lead::{:?}, ", shape.keywords, shape.lead)?;
+    write!(
+        code,
+        "keywords: &{:?}, lead: Lead::{:?}, ",
+        shape.keywords, shape.lead
+    )?;
     write!(
         code,
         "unless_value: &{:?}, ",

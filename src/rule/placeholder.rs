@@ -118,6 +118,8 @@ pub enum Placeholder {
     Part(&'static [u8]),
     /// One character several times in a row.
     Run,
+    /// It is the name of a file.
+    File,
     /// It is filled in later, or looked up elsewhere.
     Template,
 }
@@ -128,6 +130,7 @@ impl fmt::Display for Placeholder {
             Self::Word => f.write_str("it is a word for what belongs there"),
             Self::Part(part) => write!(f, "it holds {:?}", String::from_utf8_lossy(part)),
             Self::Run => write!(f, "one character stands {RUN} times in a row"),
+            Self::File => f.write_str("it is the name of a file"),
             Self::Template => f.write_str("it is a template or a look-up"),
         }
     }
@@ -148,7 +151,56 @@ pub fn placeholder(value: &[u8]) -> Option<Placeholder> {
     if value.windows(RUN).any(equal) {
         return Some(Placeholder::Run);
     }
+    if is_file_name(value) {
+        return Some(Placeholder::File);
+    }
     TEMPLATES.is_match(value).then_some(Placeholder::Template)
+}
+
+/// Endings of files that hold configuration, keys, text or source.
+const ENDINGS: &[&[u8]] = &[
+    b"asc",
+    b"cer",
+    b"cfg",
+    b"conf",
+    b"crt",
+    b"csv",
+    b"enc",
+    b"env",
+    b"gpg",
+    b"htm",
+    b"html",
+    b"ini",
+    b"java",
+    b"jks",
+    b"js",
+    b"json",
+    b"key",
+    b"log",
+    b"md",
+    b"p12",
+    b"pem",
+    b"pfx",
+    b"php",
+    b"properties",
+    b"pub",
+    b"py",
+    b"rb",
+    b"sh",
+    b"toml",
+    b"ts",
+    b"txt",
+    b"xml",
+    b"yaml",
+    b"yml",
+];
+
+/// Whether `value` is the name of a file, as `KnAM4a_development.yml.enc`.
+fn is_file_name(value: &[u8]) -> bool {
+    let mut parts = value.rsplitn(2, |byte| *byte == b'.');
+    let (ending, name) = (parts.next(), parts.next());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        && name.is_some_and(|name| name.last().is_some_and(u8::is_ascii_alphanumeric))
 }
 
 /// Whether `value` stands for a secret instead of being one.
@@ -171,7 +223,7 @@ fn says_nothing(value: &[u8]) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     NOTHING.contains(&value)
-        || NOTHING.contains(&uncounted(value))
+        || is_counted_password(value)
         || NOTHING.contains(&plain.as_slice())
         || (words.iter().any(|word| NOTHING.contains(word))
             && words
@@ -179,18 +231,11 @@ fn says_nothing(value: &[u8]) -> bool {
                 .all(|word| NOTHING.contains(word) || BESIDE.contains(word)))
 }
 
-/// `password123` as `password`: without the digits counted up behind it.
-fn uncounted(value: &[u8]) -> &[u8] {
-    let end = value
-        .iter()
-        .rposition(|byte| !byte.is_ascii_digit())
-        .map_or(0, |at| at + 1);
-    let (word, number) = value.split_at(end);
-    if b"1234567890".starts_with(number) {
-        word
-    } else {
-        value
-    }
+/// Whether `value` is `password` with digits counted up behind it, as `password123`.
+fn is_counted_password(value: &[u8]) -> bool {
+    value
+        .strip_prefix(b"password")
+        .is_some_and(|number| b"1234567890".starts_with(number))
 }
 
 /// `s3cr3t` as `secret`: signs and digits that people write for letters.
@@ -272,6 +317,7 @@ mod tests {
             "aaaaaaaaaa",
             "ChangeMe123",
             "password12345",
+            "KnAM4a_development.yml.enc",
             "your-token-here",
             "process.env.TOKEN",
             "Password",

@@ -242,7 +242,11 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
         "its accepts or rejects are empty",
         "give texts that hold the token in varied surroundings, and near misses",
     );
-    let called = |word: &std::borrow::Cow<'static, str>| rule.keywords.iter().any(|keyword| word.contains(keyword.as_str()));
+    let called = |word: &std::borrow::Cow<'static, str>| {
+        rule.keywords
+            .iter()
+            .any(|keyword| word.contains(keyword.as_str()))
+    };
     let by_context = rule
         .context
         .as_ref()

@@ -15,7 +15,7 @@ use super::{Context, output};
 use crate::finding::{Confidence, Finding, RuleCard};
 use crate::report::{self, Format, Learnt, Report};
 use crate::scan::baseline::Baseline;
-use crate::scan::{Marks, Parts, Scan};
+use crate::scan::{Marks, Parts, Scan, Unwrapping};
 use crate::secret::Fingerprint;
 use crate::source::Limits;
 use crate::source::range::Range;
@@ -45,6 +45,15 @@ pub struct ScanArgs {
     /// Scan files that .gitignore names, too
     #[arg(long)]
     no_ignore: bool,
+    /// Look at plain text only: no base64, escapes, entities, joined strings
+    #[arg(long)]
+    no_decode: bool,
+    /// Do not open archives, compressed files, documents, databases, bytecode
+    #[arg(long)]
+    no_archives: bool,
+    /// Decode and open what is in the git history, too: several times slower
+    #[arg(long)]
+    decode_history: bool,
     /// Form of the report: text, json, jsonl, sarif
     #[arg(long, short, value_name = "FORMAT", default_value = "text", value_parser = clap::value_parser!(Format))]
     format: Format,
@@ -199,6 +208,11 @@ fn prepared(args: &ScanArgs, context: &Context, limits: Limits) -> Result<Scan> 
     if args.no_ignore_marks {
         scan = scan.marks(Marks::PassedOver);
     }
+    scan.unwrap_by(Unwrapping {
+        decode: !args.no_decode,
+        archives: !args.no_archives,
+        history: args.decode_history,
+    });
     Ok(scan)
 }
 

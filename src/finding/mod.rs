@@ -211,7 +211,8 @@ impl Origin {
 /// Where a secret stands. Lines and columns count from 1; an end column is the one after the last character.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
-    /// Path below the scanned target (or the target itself where it is a file).
+    /// Path below the scanned target (or the target itself where it is a file); for a member of an archive with
+    /// `!member` behind it, and lines and columns are the member's.
     pub path: ScanPath,
     /// First line.
     pub line: usize,
@@ -253,7 +254,7 @@ pub struct Finding {
     pub confidence: Confidence,
     /// Where it stands.
     pub location: Location,
-    /// The encoding it was found behind, such as `base64`.
+    /// The formats and encodings it was found behind, from the outside in, such as `base64` or `zip>utf-16le`.
     pub decoded_via: Option<String>,
     /// GitHub's `primaryLocationLineHash` of the line, where the file was at hand.
     pub line_hash: Option<String>,

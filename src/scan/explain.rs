@@ -74,14 +74,20 @@ impl Explained {
     /// Every secret in `text`, and with it, if that was asked for, what was refused.
     pub(super) fn look(&self, text: &[u8]) -> Vec<Hit> {
         let mut hits = self.scanner.look(text);
-        if let Some(off) = &self.off {
-            let mut refused = self.scanner.refused(text, &hits);
-            refused.extend(off.look(text));
-            let before = off.told.fetch_add(refused.len(), Ordering::Relaxed);
-            refused.truncate(MOST.saturating_sub(before));
-            hits.extend(refused);
-        }
+        hits.append(&mut self.refused(text, &hits));
         hits
+    }
+
+    /// What was refused beside these hits in `text`, if that was asked for.
+    pub(super) fn refused(&self, text: &[u8], hits: &[Hit]) -> Vec<Hit> {
+        let Some(off) = &self.off else {
+            return Vec::new();
+        };
+        let mut refused = self.scanner.passed_over(text, hits);
+        refused.extend(off.look(text));
+        let before = off.told.fetch_add(refused.len(), Ordering::Relaxed);
+        refused.truncate(MOST.saturating_sub(before));
+        refused
     }
 }
 
@@ -98,7 +104,7 @@ impl Off {
 
 impl Scanner {
     /// The matches in `text` that are not among `hits`, each with the reason.
-    fn refused(&self, text: &[u8], hits: &[Hit]) -> Vec<Hit> {
+    fn passed_over(&self, text: &[u8], hits: &[Hit]) -> Vec<Hit> {
         let mut refused: Vec<(Candidate, Refusal)> = Vec::new();
         let mut passed: Vec<Candidate> = Vec::new();
         for (rule, windows) in self.windows(text) {

@@ -26,16 +26,17 @@ impl Scan {
                     .skip(format!("git history of {name}"), "there is no commit yet");
             }
             let hits: Mutex<HashMap<Oid, Vec<Hit>>> = Mutex::default();
-            let scanner = &self.scanner;
+            let (scanner, unwrapper) = (&self.scanner, self.unwrapper());
             let look = |blob: Blob<'_>| {
-                let found = scanner.look(blob.bytes);
-                if let (Place::Object(id), false) = (blob.place, found.is_empty()) {
+                let Place::Object(id) = blob.place else { return };
+                let found = unwrapper.look_in_history(&blob, &|| format!("blob {id}"));
+                if !found.is_empty() {
                     hits.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .insert(id, found);
                 }
             };
-            if self.every_byte || scanner.explains() {
+            if self.every_byte || self.unwrapping.history || scanner.explains() {
                 history.visit(&self.limits, &self.tally, &look)?;
             } else {
                 let suspicion = Suspicion {

@@ -96,7 +96,9 @@ pub(super) fn marks(text: &[u8], path: &ScanPath, hits: &[Hit]) -> Vec<Mark> {
         let number = at + 1;
         let on_line: Vec<&Hit> = hits
             .iter()
-            .filter(|hit| (hit.place.line..=hit.place.end_line).contains(&number))
+            .filter(|hit| {
+                hit.inside.member.is_empty() && (hit.place.line..=hit.place.end_line).contains(&number)
+            })
             .collect();
         let used = on_line
             .iter()

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
+use super::decoded::Inside;
 use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
@@ -46,6 +47,8 @@ pub struct Hit {
     pub allowed: u64,
     /// An inline mark.
     pub suppression: Option<Suppression>,
+    /// What was opened on the way to it.
+    pub inside: Inside,
 }
 
 /// The compiled rules.
@@ -249,6 +252,7 @@ impl Scanner {
                 range: candidate.range,
                 facts: candidate.facts,
                 parts: Parts::new(),
+                inside: Inside::default(),
                 secret,
                 place,
                 rule,

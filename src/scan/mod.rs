@@ -4,6 +4,7 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
+mod decoded;
 mod explain;
 mod gate;
 mod history;
@@ -28,6 +29,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use git2::Repository;
 
+use decoded::Unwrapper;
+pub use decoded::{Inside, Unwrapping};
 use explain::Explained;
 use listed::Listed;
 pub use matcher::{Hit, Scanner};
@@ -42,6 +45,7 @@ use crate::source::{Blob, Limits, Tally, range, repository, staged, stdin, workt
 pub struct Scan {
     scanner: Explained,
     limits: Limits,
+    unwrapping: Unwrapping,
     tally: Arc<Tally>,
     findings: Vec<Finding>,
     provenance: Option<(String, String)>,
@@ -74,6 +78,7 @@ impl Scan {
         Self {
             scanner: Explained::new(Scanner::new(rules, key)),
             limits,
+            unwrapping: Unwrapping::default(),
             tally: Arc::default(),
             findings: Vec::new(),
             provenance: None,
@@ -125,6 +130,21 @@ impl Scan {
         self.scanner.untold()
     }
 
+    /// Looks into these besides plain text.
+    pub fn unwrap_by(&mut self, wanted: Unwrapping) {
+        self.unwrapping = wanted;
+    }
+
+    fn unwrapper(&self) -> Unwrapper<'_> {
+        Unwrapper {
+            scanner: &self.scanner,
+            explained: &self.scanner,
+            tally: &self.tally,
+            wanted: self.unwrapping,
+            largest: self.limits.largest,
+        }
+    }
+
     /// The running counters, for a progress bar.
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
@@ -137,10 +157,12 @@ impl Scan {
         self.look_at(path, parts);
         self.pass_over(Some(path), first);
         let (shown, whole) = (shown.as_os_str().as_encoded_bytes(), path.is_file());
+        let given = path.as_os_str().as_encoded_bytes();
         for finding in &mut self.findings[first..] {
             let below = finding.location.path.as_bytes();
             if whole {
-                finding.location.path = ScanPath::new(shown);
+                let member = below.strip_prefix(given).unwrap_or_default();
+                finding.location.path = ScanPath::new([shown, member].concat());
             } else if !shown.is_empty() {
                 finding.location.path = ScanPath::new([shown, b"/", below].concat());
             }
@@ -263,12 +285,12 @@ impl Scan {
 
     fn collect(&mut self, run: impl FnOnce(&Limits, &Tally, &(dyn Fn(Blob<'_>) + Sync))) {
         let found: Mutex<Vec<Finding>> = Mutex::default();
-        let scanner = &self.scanner;
+        let unwrapper = self.unwrapper();
         run(&self.limits, &self.tally, &|blob: Blob<'_>| {
             let Some((path, origin)) = origin(&blob.place) else {
                 return;
             };
-            let mut hits = scanner.look(blob.bytes);
+            let mut hits = unwrapper.look(&blob, &|| path.to_string());
             if let Some(written) = &self.written {
                 let marks = ignore::marks(blob.bytes, &path, &hits);
                 written
@@ -277,7 +299,7 @@ impl Scan {
                     .extend(marks);
             }
             if !hits.is_empty() {
-                forget_old(scanner, &mut hits, &blob);
+                forget_old(&unwrapper, &mut hits, &blob);
             }
             let hits = hits
                 .into_iter()
@@ -290,13 +312,16 @@ impl Scan {
 }
 
 /// Drops hits whose secret stood in the file before: they are not what this change brought.
-fn forget_old(scanner: &Explained, hits: &mut Vec<Hit>, blob: &Blob<'_>) {
+fn forget_old(unwrapper: &Unwrapper<'_>, hits: &mut Vec<Hit>, blob: &Blob<'_>) {
     for old in (blob.before)() {
-        let known = scanner.look(&old);
+        let known = unwrapper.look_back(&old);
         hits.retain(|hit| {
-            !known
-                .iter()
-                .any(|old| old.rule.id == hit.rule.id && old.fingerprint == hit.fingerprint)
+            let stood = |old: &Hit| {
+                old.rule.id == hit.rule.id
+                    && old.fingerprint == hit.fingerprint
+                    && (hit.is_refused() || !old.is_refused())
+            };
+            !known.iter().any(stood)
         });
     }
 }

@@ -17,9 +17,15 @@ pub(super) fn origin(place: &Place<'_>) -> Option<(ScanPath, Origin)> {
 }
 
 impl Hit {
+    /// Whether it is there to tell why it does not count.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.suppression, Some(Suppression::Refused(_)))
+    }
+
     /// The finding at this path and origin.
     pub(super) fn into_finding(self, path: ScanPath, origin: Origin) -> Finding {
-        let place = self.place;
+        let (place, inside) = (self.place, self.inside);
+        let path = ScanPath::new([path.as_bytes(), &inside.member].concat());
         let commit = origin.commit().map(|commit| commit.id.as_str());
         let refused = allow::by_place(&self.rule, self.allowed, &path, commit).map(Suppression::Refused);
         Finding {
@@ -41,7 +47,7 @@ impl Hit {
                 end_column_utf16: place.end_column_utf16,
                 origin,
             },
-            decoded_via: None,
+            decoded_via: Some(inside.via).filter(|via| !via.is_empty()),
             line_hash: self.line_hash,
             suppression: refused.or(self.suppression),
         }

@@ -3,6 +3,8 @@
 //! A source hands every blob to a visitor exactly once, on several threads, and tells the [`Tally`] what it went
 //! through and what it could not read. It never decides what a secret is, and it never stays silent about a gap.
 
+pub mod archive;
+pub mod decode;
 pub mod history;
 pub mod range;
 pub mod repository;
@@ -13,12 +15,19 @@ pub mod worktree;
 
 pub use tally::{Stage, Tally};
 
+use std::borrow::Cow;
+
 use crate::finding::{CommitInfo, ScanPath};
+use decode::wide::{self, Order};
 
 /// Bytes to be scanned, with their place.
 pub struct Blob<'a> {
-    /// The content, as text: UTF-16 has been turned into UTF-8.
+    /// The content, as text: UTF-16 has been turned into UTF-8. Empty where the content is binary.
     pub bytes: &'a [u8],
+    /// The content as it is stored.
+    pub raw: &'a [u8],
+    /// What kind of content it is; binary is handed over only where it can be opened.
+    pub form: Form,
     /// Where they stand.
     pub place: Place<'a>,
     /// Earlier content of the same file, for sources that look at changes only: what stood there before is not new.
@@ -57,26 +66,47 @@ pub struct Limits {
 /// Bytes of the head of a file in which a NUL makes it binary, as git has it.
 const BINARY_HEAD: usize = 8000;
 
-/// The text in `bytes`: as it is, decoded if it is UTF-16 with a byte order mark, or nothing if it is binary.
-fn text_of(bytes: &[u8]) -> Option<std::borrow::Cow<'_, [u8]>> {
-    let wide = |unit: fn([u8; 2]) -> u16| {
-        let units: Vec<u16> = bytes[2..]
-            .chunks_exact(2)
-            .map(|pair| unit([pair[0], pair[1]]))
-            .collect();
-        Some(std::borrow::Cow::Owned(
-            String::from_utf16_lossy(&units).into_bytes(),
-        ))
-    };
-    match bytes {
-        [0xFF, 0xFE, ..] => wide(u16::from_le_bytes),
-        [0xFE, 0xFF, ..] => wide(u16::from_be_bytes),
-        _ if memchr::memchr(0, &bytes[..bytes.len().min(BINARY_HEAD)]).is_some() => None,
-        _ => Some(std::borrow::Cow::Borrowed(bytes)),
+/// What kind of content bytes are, by their head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Text, in UTF-8 or anything like it.
+    Text,
+    /// UTF-16 behind a mark of so many bytes.
+    Wide(Order, usize),
+    /// Anything else.
+    Binary,
+}
+
+impl Form {
+    /// Looks at the head alone.
+    pub fn of(bytes: &[u8]) -> Self {
+        let head = &bytes[..bytes.len().min(BINARY_HEAD)];
+        match wide::order(head) {
+            Some((order, mark)) => Self::Wide(order, mark),
+            None if memchr::memchr(0, head).is_some() => Self::Binary,
+            None => Self::Text,
+        }
+    }
+
+    /// The text in bytes of this form; nothing in binary ones.
+    pub fn text(self, bytes: &[u8]) -> Cow<'_, [u8]> {
+        match self {
+            Self::Text => Cow::Borrowed(bytes),
+            Self::Wide(order, mark) => Cow::Owned(wide::narrow(&bytes[mark..], order)),
+            Self::Binary => Cow::Borrowed(&[]),
+        }
+    }
+
+    /// The encoding's name, for what is not plain.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Text | Self::Binary => "",
+            Self::Wide(order, _) => order.name(),
+        }
     }
 }
 
-/// Hands `bytes` to the visitor if they are text; counts them either way.
+/// Hands `bytes` to the visitor if they are text or can be opened; counts them either way.
 fn offer(
     bytes: &[u8],
     place: Place<'_>,
@@ -85,14 +115,17 @@ fn offer(
     visit: &Visitor<'_>,
 ) {
     tally.add_bytes(bytes.len());
-    match text_of(bytes) {
-        Some(text) => visit(Blob {
-            bytes: &text,
-            place,
-            before,
-        }),
-        None => tally.add_binary(),
+    let form = Form::of(bytes);
+    if form == Form::Binary && archive::kind(bytes).is_none() && !decode::is_stored(bytes) {
+        return tally.add_binary();
     }
+    visit(Blob {
+        bytes: &form.text(bytes),
+        raw: bytes,
+        form,
+        place,
+        before,
+    });
 }
 
 /// For sources that look at whole files.
@@ -102,14 +135,35 @@ fn nothing_before() -> Vec<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::text_of;
+    use super::Form;
+
+    fn text(bytes: &[u8]) -> (Form, Vec<u8>) {
+        let form = Form::of(bytes);
+        (form, form.text(bytes).into_owned())
+    }
 
     #[test]
-    fn utf16_is_read_as_text_and_a_nul_makes_a_file_binary() {
-        assert_eq!(text_of(b"\xFF\xFEa\0b\0").as_deref(), Some(b"ab".as_slice()));
-        assert_eq!(text_of(b"\xFE\xFF\0a\0b").as_deref(), Some(b"ab".as_slice()));
-        assert_eq!(text_of(b"ab\0c"), None);
-        assert_eq!(text_of(b"\xFF\xFE").as_deref(), Some(b"".as_slice()));
-        assert_eq!(text_of(b"plain").as_deref(), Some(b"plain".as_slice()));
+    fn utf16_is_read_as_text_with_and_without_its_mark() {
+        for (name, bytes) in [
+            ("utf-16le", &b"\xFF\xFEa\0b\0"[..]),
+            ("utf-16be", b"\xFE\xFF\0a\0b"),
+        ] {
+            let (form, narrow) = text(bytes);
+            assert_eq!((form.name(), narrow.as_slice()), (name, &b"ab"[..]));
+        }
+        let (form, narrow) = text(b"k\0e\0y\0 \0=\0 \0v\0\r\0\n\0");
+        assert_eq!(
+            (form.name(), narrow.as_slice()),
+            ("utf-16le", &b"key = v\r\n"[..])
+        );
+        let (form, narrow) = text(b"\0k\0e\0y\0 \0=\0 \0v\0");
+        assert_eq!((form.name(), narrow.as_slice()), ("utf-16be", &b"key = v"[..]));
+        assert_eq!(text(b"\xFF\xFE").1, b"");
+    }
+
+    #[test]
+    fn a_nul_makes_a_file_binary() {
+        assert_eq!(text(b"ab\0c"), (Form::Binary, Vec::new()));
+        assert_eq!(text(b"plain"), (Form::Text, b"plain".to_vec()));
     }
 }

@@ -5,9 +5,11 @@
     reason = "a test that cannot be set up must fail, and says where"
 )]
 
+mod archives; // archives, documents, databases, bytecode; bombs and damage
 mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
 mod command_line; // help, completions, the configuration reference, the demo
+mod decode; // encodings, at the exact place in the original
 mod explain; // what was passed over, and why
 mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges

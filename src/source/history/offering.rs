@@ -3,7 +3,7 @@
 use git2::{Oid, Repository};
 
 use super::unpack::{Glance, Glimpse, HEAD, Hand, Known};
-use crate::source::{Place, Tally, Visitor, nothing_before, offer, repository, text_of};
+use crate::source::{Form, Place, Tally, Visitor, nothing_before, offer, repository};
 
 /// A place in a text at which something may be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,10 +46,7 @@ pub(super) struct Offering<'a> {
 
 /// Whether a blob is not looked at as it stands: binary, or UTF-16.
 fn is_other(head: &[u8]) -> bool {
-    match text_of(head) {
-        None => true,
-        Some(text) => matches!(text, std::borrow::Cow::Owned(_)),
-    }
+    Form::of(head) != Form::Text
 }
 
 impl Hand for Offering<'_> {

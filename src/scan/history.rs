@@ -20,8 +20,10 @@ impl Scan {
         let name = repository.path().display().to_string();
         let gaps = self.tally.coverage().skipped.len();
         let result = History::list(repository, &self.limits, &self.tally).and_then(|history| {
-            // Where refs are broken there may well be commits, and the gap is told already.
-            if history.is_empty() && self.tally.coverage().skipped.len() == gaps {
+            // Where refs are broken there may well be commits, and the gap is told already. Files that wait for their
+            // first commit are a whole scan.
+            let coverage = self.tally.coverage();
+            if history.is_empty() && coverage.files == 0 && coverage.skipped.len() == gaps {
                 self.tally
                     .skip(format!("git history of {name}"), "there is no commit yet");
             }

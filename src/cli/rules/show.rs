@@ -26,7 +26,10 @@ fn find<'a>(rules: &'a RuleSet, name: &str) -> Result<&'a Rule> {
     let hint = if of_service.is_empty() {
         "`unleak rules list` shows them".to_owned()
     } else {
-        format!("those of {service} are {}", of_service.join(", "))
+        format!(
+            "those of {service} are {}; `unleak rules list` shows all",
+            of_service.join(", ")
+        )
     };
     Err(Hinted::usage(format!("no rule is called {name:?}"), hint))
 }

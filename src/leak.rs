@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{CommitInfo, Finding, RuleId, Severity};
+use crate::finding::{CommitInfo, Finding, RuleId, ScanPath, Severity};
 use crate::secret::{Fingerprint, Secret};
 
 /// Why a token is dead.
@@ -242,13 +242,13 @@ impl Revocation {
 /// One place where the secret was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// `worktree`, `staged`, `history`, `stdin`.
+    /// `worktree`, `staged`, `history`, `stdin`, `report`.
     pub origin: String,
-    /// Path, escaped for display.
+    /// Path, escaped for display; the URL, or the reporter's word for the place, for a report.
     pub path: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 where nobody said.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; 0 where nobody said.
     pub column: usize,
     /// The commit that brought it in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -265,6 +265,17 @@ impl Sighting {
             line: at.line,
             column: at.column,
             commit: at.origin.commit().cloned(),
+        }
+    }
+
+    /// A place that somebody reported: its URL, or their word for it, escaped for display.
+    pub fn reported(place: &str) -> Self {
+        Self {
+            origin: "report".to_owned(),
+            path: ScanPath::new(place.trim().as_bytes()).to_string(),
+            line: 0,
+            column: 0,
+            commit: None,
         }
     }
 }

@@ -30,8 +30,17 @@ impl Store {
     /// Records a leak: a new one, or further sightings of a known one. The secret, its parts and facts are sealed.
     /// What the store knew already (verdict, owners, notices, how its revocation goes) is kept and handed back.
     pub async fn record(&self, held: &Held) -> Result<Recorded> {
-        let leak = &held.leak;
         let mut tx = self.change().await?;
+        let recorded = self.record_in(&mut tx, held).await?;
+        tx.commit()
+            .await
+            .map_err(|error| sqlite::explain(error, &self.shown))?;
+        Ok(recorded)
+    }
+
+    /// Records a leak in a transaction that holds the write lock.
+    pub(super) async fn record_in(&self, tx: &mut SqliteConnection, held: &Held) -> Result<Recorded> {
+        let leak = &held.leak;
         let known = sqlx::query("SELECT sealed, closed_at FROM leaks WHERE fingerprint = ? AND rule = ?")
             .bind(leak.fingerprint.to_string())
             .bind(leak.rule.as_str())
@@ -39,26 +48,23 @@ impl Store {
             .await?;
         let closed = match &known {
             None => {
-                self.insert(&mut tx, held).await?;
+                self.insert(tx, held).await?;
                 false
             }
             Some(row) => {
-                self.seen_again(&mut tx, held, row.try_get("sealed")?).await?;
+                self.seen_again(tx, held, row.try_get("sealed")?).await?;
                 row.try_get::<Option<i64>, _>("closed_at")?.is_some()
             }
         };
-        let added = add_sightings(&mut tx, held).await?;
+        let added = add_sightings(tx, held).await?;
         let new = known.is_none();
         if new || added > 0 {
             let action = if new { "found" } else { "seen" };
             let detail = json!({ "redacted": leak.redacted, "places": added });
-            self.append_in(&mut tx, action, Some((leak.fingerprint, &leak.rule)), &detail)
+            self.append_in(tx, action, Some((leak.fingerprint, &leak.rule)), &detail)
                 .await?;
         }
-        let leak = one(&mut tx, leak.fingerprint, &leak.rule).await?;
-        tx.commit()
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
+        let leak = one(tx, leak.fingerprint, &leak.rule).await?;
         let leak = leak.context("a leak that was just recorded is not there")?;
         Ok(Recorded { leak, new, closed })
     }
@@ -121,7 +127,7 @@ impl Store {
     }
 
     /// Seals what `held` holds, and what was `known` besides: one sighting may have parts that another lacks.
-    fn sealed(&self, held: &Held, known: Option<&[u8]>) -> Result<Vec<u8>> {
+    pub(super) fn sealed(&self, held: &Held, known: Option<&[u8]>) -> Result<Vec<u8>> {
         let name = leak_name(held.leak.fingerprint, &held.leak.rule);
         let mut contents = Contents {
             secret: held.secret.clone(),
@@ -289,7 +295,7 @@ impl Store {
     }
 
     /// A transaction for reading, so that a leak and its sightings are of one moment.
-    async fn reading(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
+    pub(super) async fn reading(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>> {
         self.pool
             .begin()
             .await

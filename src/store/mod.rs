@@ -7,6 +7,7 @@ mod acts;
 mod leaks;
 mod ledger;
 mod notices;
+mod reports;
 mod rows;
 mod seal;
 mod sqlite;
@@ -19,6 +20,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 pub use leaks::Recorded;
 pub use ledger::{Chain, Line};
 pub use notices::Unfinished;
+pub use reports::{Delivery, Known, TakenIn};
 pub use seal::StoreKey;
 
 use crate::finding::RuleId;

@@ -3,6 +3,7 @@
 mod ledger;
 mod opening;
 mod races;
+mod reports;
 
 use std::collections::BTreeMap;
 use std::path::Path;

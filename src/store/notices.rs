@@ -1,20 +1,32 @@
 //! Who was told: claimed before it is sent, so that nobody hears twice.
 //!
-//! A notice is one leak, one owner, one channel. A claim is given up only by a failure that was seen: after a crash
-//! between claim and sending nobody knows whether the owner heard, and the claim stands until a person looks.
+//! A notice is one leak, one owner, one channel. A claim is given up by a failure that was seen. After a crash between
+//! claim and end nobody knows whether the owner heard: a worker sends such a notice again after a while, with the same
+//! id, by which outboxes, webhooks and mail servers know it; without a worker the claim stands until a person looks.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use jiff::Timestamp;
-use serde_json::json;
-use sqlx::{Row, SqliteConnection};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json as object;
+use sha2::{Digest, Sha256};
+use sqlx::FromRow;
 
-use super::rows::{LeakKey, json_of, key, text};
-use super::{Store, leak_name, sqlite};
+use super::rows::{LeakKey, json, text};
+use super::{Store, leak_name, without_nul};
+use crate::database::{Open, sql};
 use crate::finding::RuleId;
 use crate::leak::{Notice, Owner};
 use crate::secret::Fingerprint;
+
+#[derive(FromRow)]
+struct NoticeRow {
+    fingerprint: String,
+    rule: String,
+    owner: String,
+    channel: String,
+    at: i64,
+}
 
 /// A notice that was claimed and then neither sent nor given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +45,8 @@ pub struct Unfinished {
 
 impl Store {
     /// Claims the right to tell this owner of this leak by this channel: `true` exactly once, in however many
-    /// processes, until [`Store::notice_failed`] gives the claim up.
+    /// processes, until [`Store::notice_failed`] gives the claim up, or, for a worker, the claim is old (see
+    /// [`Store::sending_again_after`]).
     pub async fn claim_notice(
         &self,
         fingerprint: Fingerprint,
@@ -41,35 +54,57 @@ impl Store {
         owner: &Owner,
         channel: &str,
     ) -> Result<bool> {
-        let done = sqlx::query(
+        let now = Timestamp::now();
+        let stale = match self.stale {
+            Some(stale) => now
+                .saturating_sub(SignedDuration::try_from(stale)?)?
+                .as_microsecond(),
+            None => i64::MIN,
+        };
+        let claimed = sql(
             "INSERT INTO notices (fingerprint, rule, owner_key, channel, owner, state, at) \
-             VALUES (?, ?, ?, ?, ?, 'claimed', ?) \
+             VALUES ($1, $2, $3, $4, $5, 'claimed', $6) \
              ON CONFLICT (fingerprint, rule, owner_key, channel) \
              DO UPDATE SET state = 'claimed', at = excluded.at, owner = excluded.owner, why = NULL \
-             WHERE state = 'failed'",
+             WHERE notices.state = 'failed' OR (notices.state = 'claimed' AND notices.at < $7)",
         )
         .bind(fingerprint.to_string())
         .bind(rule.as_str())
-        .bind(owner.key())
+        .bind(owner_key(owner))
         .bind(channel)
         .bind(text(owner)?)
-        .bind(Timestamp::now().as_microsecond())
-        .execute(&self.pool)
+        .bind(now.as_microsecond())
+        .bind(stale)
+        .run(&self.pool)
         .await
-        .map_err(|error| sqlite::explain(error, &self.shown))?;
-        Ok(done.rows_affected() == 1)
+        .map_err(|error| self.told(error))?;
+        #[cfg(feature = "kill-points")]
+        super::kill::point();
+        Ok(claimed == 1)
+    }
+
+    /// Since when the oldest notice of this leak is claimed and not ended: somebody is at it, or died at it.
+    pub async fn unended_notice(&self, fingerprint: Fingerprint, rule: &RuleId) -> Result<Option<Timestamp>> {
+        let oldest: Option<(Option<i64>,)> =
+            sql("SELECT MIN(at) FROM notices WHERE fingerprint = $1 AND rule = $2 AND state = 'claimed'")
+                .bind(fingerprint.to_string())
+                .bind(rule.as_str())
+                .optional(&self.pool)
+                .await
+                .map_err(|error| self.told(error))?;
+        let oldest = oldest.and_then(|(at,)| at);
+        Ok(oldest.map(Timestamp::from_microsecond).transpose()?)
     }
 
     /// Whether anybody was told of this leak, or another run is just telling them.
     pub async fn is_told(&self, fingerprint: Fingerprint, rule: &RuleId) -> Result<bool> {
-        let row = sqlx::query(
-            "SELECT 1 FROM notices WHERE fingerprint = ? AND rule = ? AND state != 'failed' LIMIT 1",
-        )
-        .bind(fingerprint.to_string())
-        .bind(rule.as_str())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|error| sqlite::explain(error, &self.shown))?;
+        let row: Option<(i64,)> =
+            sql("SELECT id FROM notices WHERE fingerprint = $1 AND rule = $2 AND state <> 'failed' LIMIT 1")
+                .bind(fingerprint.to_string())
+                .bind(rule.as_str())
+                .optional(&self.pool)
+                .await
+                .map_err(|error| self.told(error))?;
         Ok(row.is_some())
     }
 
@@ -105,20 +140,18 @@ impl Store {
         failed: Option<&str>,
     ) -> Result<()> {
         let mut tx = self.change().await?;
-        let done = sqlx::query(
-            "UPDATE notices SET state = ?, at = ?, why = ? \
-             WHERE fingerprint = ? AND rule = ? AND owner_key = ? AND channel = ? AND state = 'claimed'",
-        )
+        let done = sql("UPDATE notices SET state = $1, at = $2, why = $3 \
+             WHERE fingerprint = $4 AND rule = $5 AND owner_key = $6 AND channel = $7 AND state = 'claimed'")
         .bind(if failed.is_some() { "failed" } else { "sent" })
         .bind(Timestamp::now().as_microsecond())
-        .bind(failed)
+        .bind(failed.map(without_nul))
         .bind(fingerprint.to_string())
         .bind(rule.as_str())
-        .bind(owner.key())
+        .bind(owner_key(owner))
         .bind(channel)
-        .execute(&mut *tx)
+        .run(&mut tx)
         .await?;
-        if done.rows_affected() != 1 {
+        if done != 1 {
             bail!(
                 "no claimed notice of {} to {} by {channel}; claim it before sending",
                 leak_name(fingerprint, rule),
@@ -127,57 +160,68 @@ impl Store {
         }
         let action = if failed.is_some() { "not-told" } else { "told" };
         let detail =
-            json!({ "owner": owner.name, "reason": owner.reason, "channel": channel, "why": failed });
+            object!({ "owner": owner.name, "reason": owner.reason, "channel": channel, "why": failed });
         self.append_in(&mut tx, action, Some((fingerprint, rule)), &detail)
             .await?;
-        tx.commit()
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))
+        self.commit(tx).await
     }
 
-    /// Notices claimed before `before` and never heard of again: a process died in between. They are not sent again
-    /// by themselves; a person should ask whether the owner heard.
+    /// Notices claimed before `before` and never heard of again: a process died in between. Where no worker
+    /// runs they are not sent again; a person should ask whether the owner heard.
     pub async fn unfinished_notices(&self, before: Timestamp) -> Result<Vec<Unfinished>> {
-        let rows = sqlx::query("SELECT * FROM notices WHERE state = 'claimed' AND at < ? ORDER BY id")
-            .bind(before.as_microsecond())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
-        rows.iter()
+        let rows: Vec<NoticeRow> = sql(
+            "SELECT fingerprint, rule, owner, channel, at FROM notices WHERE state = 'claimed' AND at < $1 ORDER BY id",
+        )
+        .bind(before.as_microsecond())
+        .all(&self.pool)
+        .await
+        .map_err(|error| self.told(error))?;
+        rows.into_iter()
             .map(|row| {
-                let (fingerprint, rule) = key(row)?;
                 Ok(Unfinished {
-                    fingerprint,
-                    rule,
-                    owner: json_of(row, "owner")?.context("a notice has no owner")?,
-                    channel: row.try_get("channel")?,
-                    claimed_at: Timestamp::from_microsecond(row.try_get("at")?)?,
+                    fingerprint: row.fingerprint,
+                    rule: row.rule,
+                    owner: json(Some(row.owner), "owner")?.context("a notice has no owner")?,
+                    channel: row.channel,
+                    claimed_at: Timestamp::from_microsecond(row.at)?,
                 })
             })
             .collect()
     }
 }
 
+/// What tells one owner from another, short enough for an index.
+fn owner_key(owner: &Owner) -> String {
+    let key = without_nul(&owner.key());
+    if key.len() <= 300 {
+        return key;
+    }
+    let hash = Sha256::digest(key.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The notices that were sent, by leak, for fingerprints from `beginning` up to `end`.
 pub(super) async fn load(
-    tx: &mut SqliteConnection,
+    tx: &mut Open,
     beginning: &str,
     end: &str,
 ) -> Result<BTreeMap<LeakKey, Vec<Notice>>> {
-    let rows = sqlx::query(
-        "SELECT * FROM notices WHERE fingerprint >= ? AND fingerprint < ? AND state = 'sent' ORDER BY at, id",
-    )
+    let rows: Vec<NoticeRow> = sql("SELECT fingerprint, rule, owner, channel, at FROM notices \
+         WHERE fingerprint >= $1 AND fingerprint < $2 AND state = 'sent' ORDER BY at, id")
     .bind(beginning)
     .bind(end)
-    .fetch_all(tx)
+    .all(tx)
     .await?;
     let mut notices: BTreeMap<_, Vec<Notice>> = BTreeMap::new();
-    for row in &rows {
-        notices.entry(key(row)?).or_default().push(Notice {
-            owner: json_of(row, "owner")?.context("a notice has no owner")?,
-            channel: row.try_get("channel")?,
-            sent_at: Timestamp::from_microsecond(row.try_get("at")?)?,
-        });
+    for row in rows {
+        notices
+            .entry((row.fingerprint, row.rule))
+            .or_default()
+            .push(Notice {
+                owner: json(Some(row.owner), "owner")?.context("a notice has no owner")?,
+                channel: row.channel,
+                sent_at: Timestamp::from_microsecond(row.at)?,
+            });
     }
     Ok(notices)
 }

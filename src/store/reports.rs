@@ -10,19 +10,22 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use sqlx::{Row, SqliteConnection};
 
-use super::rows::text;
-use super::{Store, sqlite};
+use super::Store;
+use super::record::{Batch, Written};
+use super::rows::{self, text};
+use crate::database::{MOST_ROWS, Open, sql, sql_rows};
 use crate::finding::RuleId;
-use crate::leak::{Held, Leak, Revocation, Verdict};
+use crate::leak::{Held, Revocation, Verdict};
 use crate::secret::Fingerprint;
 
 /// One message that came in by a door, by what makes it this one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Delivery {
     door: String,
-    id: Option<String>,
+    /// SHA-256 of the sender's id of it; empty without one.
+    id: String,
+    /// SHA-256 of the body.
     content: String,
 }
 
@@ -30,11 +33,10 @@ impl Delivery {
     /// A message with this raw body, come in by this door: `github`, `gitlab`, `depsdev`, `webhook`, …. A body that came
     /// in by one door before is new by another one.
     pub fn new(door: &str, body: &[u8]) -> Self {
-        let content = Sha256::digest(body);
         Self {
             door: door.to_owned(),
-            id: None,
-            content: content.iter().map(|byte| format!("{byte:02x}")).collect(),
+            id: String::new(),
+            content: digest(body),
         }
     }
 
@@ -42,7 +44,11 @@ impl Delivery {
     /// that proves the sender: whoever can choose ids could otherwise have another's message taken for a replay.
     #[must_use]
     pub fn with_id(mut self, id: &str) -> Self {
-        self.id = Some(id.to_owned()).filter(|id| !id.is_empty());
+        self.id = if id.is_empty() {
+            String::new()
+        } else {
+            digest(id.as_bytes())
+        };
         self
     }
 
@@ -50,6 +56,11 @@ impl Delivery {
     pub fn door(&self) -> &str {
         &self.door
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Neither the id nor the content's hash is anybody's business in a log.
@@ -77,14 +88,14 @@ pub struct Known {
 }
 
 impl Known {
-    fn of(leak: Leak, new: bool, closed: bool) -> Self {
+    fn of(held: &Held, written: &Written) -> Self {
         Self {
-            fingerprint: leak.fingerprint,
-            rule: leak.rule,
-            new,
-            closed,
-            verdict: leak.verdict,
-            revocation: leak.revocation,
+            fingerprint: held.leak.fingerprint,
+            rule: held.leak.rule.clone(),
+            new: written.new,
+            closed: written.closed,
+            verdict: written.verdict.clone(),
+            revocation: written.revocation.clone(),
         }
     }
 }
@@ -123,111 +134,121 @@ impl Store {
     /// # Errors
     /// A store that cannot be written; then nothing was, and the sender must be asked to send again (503).
     pub async fn take_in(&self, delivery: &Delivery, leaks: &[Held]) -> Result<TakenIn> {
+        let batch = self.batch(leaks)?;
         let mut tx = self.change().await?;
         if let Some(known) = earlier(&mut tx, delivery).await? {
             return Ok(TakenIn::Again(known));
         }
-        let mut outcome = Vec::with_capacity(leaks.len());
-        for held in leaks {
-            let recorded = self.record_in(&mut tx, held).await?;
-            self.want(&mut tx, held, recorded.closed).await?;
-            outcome.push(Known::of(recorded.leak, recorded.new, recorded.closed));
-        }
-        sqlx::query(
-            "INSERT INTO deliveries (door, delivery_id, content, at, outcome) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(&delivery.door)
-        .bind(delivery.id.as_deref().unwrap_or_default())
-        .bind(&delivery.content)
-        .bind(Timestamp::now().as_microsecond())
-        .bind(text(&outcome)?)
-        .execute(&mut *tx)
-        .await
-        .with_context(|| format!("cannot write down a delivery by {}", delivery.door))?;
-        let detail = json!({ "door": delivery.door, "leaks": outcome.len() });
-        self.append_in(&mut tx, "reported", None, &detail).await?;
-        tx.commit()
+        let written = self.write(&mut tx, &batch).await?;
+        want(&mut tx, &batch, &written).await?;
+        let outcome: Vec<Known> = batch
+            .places
+            .iter()
+            .map(|place| Known::of(&batch.leaks[*place], &written[*place]))
+            .collect();
+        sql("INSERT INTO deliveries (door, delivery_id, content, at, outcome) VALUES ($1, $2, $3, $4, $5)")
+            .bind(&delivery.door)
+            .bind(&delivery.id)
+            .bind(&delivery.content)
+            .bind(Timestamp::now().as_microsecond())
+            .bind(text(&outcome)?)
+            .run(&mut tx)
             .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
+            .with_context(|| format!("cannot write down a delivery by {}", delivery.door))?;
+        let detail = json!({ "door": delivery.door, "leaks": batch.leaks.len() });
+        self.append_in(&mut tx, "reported", None, &detail).await?;
+        self.commit(tx).await?;
         Ok(TakenIn::First(outcome))
     }
 
     /// What is known of a secret, by each rule that knows it; empty if it was never heard of.
     pub async fn known(&self, fingerprint: Fingerprint) -> Result<Vec<Known>> {
-        let mut tx = self.reading().await?;
-        let leaks = super::rows::load(&mut tx, &fingerprint.to_string()).await?;
-        let closed = sqlx::query("SELECT rule FROM leaks WHERE fingerprint = ? AND closed_at IS NOT NULL")
-            .bind(fingerprint.to_string())
-            .fetch_all(&mut *tx)
-            .await?;
-        let closed: Vec<String> = closed
-            .iter()
-            .map(|row| row.try_get(0))
-            .collect::<sqlx::Result<_>>()?;
-        Ok(leaks
-            .into_iter()
-            .map(|leak| {
-                let closed = closed.iter().any(|rule| rule == leak.rule.as_str());
-                Known::of(leak, false, closed)
+        let rows: Vec<KnownRow> = sql(
+            "SELECT rule, closed_at, verdict, revocation FROM leaks WHERE fingerprint = $1 ORDER BY rule",
+        )
+        .bind(fingerprint.to_string())
+        .all(&self.pool)
+        .await
+        .map_err(|error| self.told(error))?;
+        rows.into_iter()
+            .map(|(rule, closed_at, verdict, revocation)| {
+                Ok(Known {
+                    fingerprint,
+                    rule: rows::rule_id(rule)?,
+                    new: false,
+                    closed: closed_at.is_some(),
+                    verdict: rows::json(verdict, "verdict")?,
+                    revocation: rows::json(revocation, "revocation")?,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// Forgets deliveries older than this, and says how many. One that comes again after that is taken in again, which
     /// records nothing twice.
     pub async fn forget_deliveries(&self, before: Timestamp) -> Result<u64> {
-        let done = sqlx::query("DELETE FROM deliveries WHERE at < ?")
+        sql("DELETE FROM deliveries WHERE at < $1")
             .bind(before.as_microsecond())
-            .execute(&self.pool)
+            .run(&self.pool)
             .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
-        Ok(done.rows_affected())
-    }
-
-    /// Puts the task of a leak, or wakes the one that is there. One that waits after a failure, or for a time that it was
-    /// given, waits on: being reported again is no reason to ask a service sooner than it allowed.
-    async fn want(&self, tx: &mut SqliteConnection, held: &Held, closed: bool) -> Result<()> {
-        let leak = &held.leak;
-        let now = Timestamp::now().as_microsecond();
-        // The leak itself no longer keeps its secret, and being seen again does not bring it back.
-        let sealed = if closed {
-            Some(self.sealed(held, None)?)
-        } else {
-            None
-        };
-        sqlx::query(
-            "INSERT INTO tasks (fingerprint, rule, state, wanted, put_at, due_at, attempts, lease, lease_until, why, \
-             sealed) VALUES (?, ?, 'due', 1, ?, ?, 0, '', 0, '', ?) \
-             ON CONFLICT (fingerprint, rule) DO UPDATE SET wanted = tasks.wanted + 1, \
-             sealed = COALESCE(excluded.sealed, tasks.sealed), \
-             attempts = CASE WHEN tasks.state = 'dead' THEN 0 ELSE tasks.attempts END, \
-             due_at = CASE WHEN tasks.state = 'dead' THEN excluded.due_at ELSE tasks.due_at END, \
-             state = CASE WHEN tasks.state = 'dead' THEN 'due' ELSE tasks.state END",
-        )
-        .bind(leak.fingerprint.to_string())
-        .bind(leak.rule.as_str())
-        .bind(now)
-        .bind(now)
-        .bind(sealed)
-        .execute(tx)
-        .await
-        .context("cannot put a task")?;
-        Ok(())
+            .map_err(|error| self.told(error))
     }
 }
 
+type KnownRow = (String, Option<i64>, Option<String>, Option<String>);
+
+const PUT: &str = "INSERT INTO tasks (fingerprint, rule, state, wanted, put_at, due_at, wakes, attempts, lease, \
+     lease_until, why, sealed) VALUES";
+
+const PUT_AGAIN: &str = "ON CONFLICT (fingerprint, rule) DO UPDATE SET wanted = tasks.wanted + excluded.wakes, \
+     sealed = COALESCE(excluded.sealed, tasks.sealed), \
+     put_at = CASE WHEN tasks.state = 'dead' THEN excluded.put_at ELSE tasks.put_at END, \
+     attempts = CASE WHEN tasks.state = 'dead' THEN 0 ELSE tasks.attempts END, \
+     due_at = CASE WHEN tasks.state = 'dead' THEN excluded.due_at \
+         WHEN tasks.state = 'due' AND tasks.wakes = 1 AND excluded.wakes = 1 AND tasks.due_at > excluded.due_at \
+         THEN excluded.due_at ELSE tasks.due_at END, \
+     state = CASE WHEN tasks.state = 'dead' THEN 'due' ELSE tasks.state END";
+
+/// Puts the tasks of leaks, or wakes those that are there and of which something new is known. One that waits after a
+/// failure waits on: being reported again is no reason to ask a service sooner than it allowed.
+async fn want(tx: &mut Open, batch: &Batch, written: &[Written]) -> Result<()> {
+    let now = Timestamp::now().as_microsecond();
+    let all: Vec<_> = batch.leaks.iter().zip(&batch.sealed).zip(written).collect();
+    for some in all.chunks(MOST_ROWS) {
+        let mut put = sql_rows(PUT, some.len(), 12, PUT_AGAIN);
+        for ((held, sealed), written) in some {
+            put = put
+                .bind(held.leak.fingerprint.to_string())
+                .bind(held.leak.rule.as_str())
+                .bind("due")
+                .bind(1_i64)
+                .bind(now)
+                .bind(now)
+                .bind(i64::from(written.new || written.closed || written.added > 0))
+                .bind(0_i64)
+                .bind("")
+                .bind(0_i64)
+                .bind("")
+                // A closed leak no longer keeps its secret, and being seen again does not bring it back.
+                .bind(written.closed.then(|| (*sealed).clone()));
+        }
+        put.run(&mut *tx).await.context("cannot put the tasks")?;
+    }
+    Ok(())
+}
+
 /// What a delivery that came before heard then.
-async fn earlier(tx: &mut SqliteConnection, delivery: &Delivery) -> Result<Option<Vec<Known>>> {
-    let outcome: Option<String> = sqlx::query_scalar(
-        "SELECT outcome FROM deliveries WHERE door = ? AND (content = ? OR (delivery_id <> '' AND delivery_id = ?)) \
+async fn earlier(tx: &mut Open, delivery: &Delivery) -> Result<Option<Vec<Known>>> {
+    let outcome: Option<(String,)> = sql(
+        "SELECT outcome FROM deliveries WHERE door = $1 AND (content = $2 OR (delivery_id <> '' AND delivery_id = $3)) \
          ORDER BY id LIMIT 1",
     )
     .bind(&delivery.door)
     .bind(&delivery.content)
-    .bind(delivery.id.as_deref().unwrap_or_default())
-    .fetch_optional(tx)
+    .bind(&delivery.id)
+    .optional(tx)
     .await?;
     outcome
-        .map(|outcome| serde_json::from_str(&outcome).context("a delivery's outcome cannot be read"))
+        .map(|(outcome,)| serde_json::from_str(&outcome).context("a delivery's outcome cannot be read"))
         .transpose()
 }

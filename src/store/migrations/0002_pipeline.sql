@@ -16,7 +16,7 @@ CREATE INDEX deliveries_by_time ON deliveries (at);
 
 -- One for each leak that something is still to be done about. `wanted` counts how often it was asked for, so that a
 -- worker sees that it was wanted again while it worked. `sealed` holds the secret of a closed leak that was seen again,
--- until it was asked about.
+-- until it was asked about. `wakes` is 1 where a new report need not wait until `due_at`.
 CREATE TABLE tasks (
     fingerprint TEXT NOT NULL,
     rule        TEXT NOT NULL,
@@ -24,6 +24,7 @@ CREATE TABLE tasks (
     wanted      INTEGER NOT NULL,
     put_at      INTEGER NOT NULL,
     due_at      INTEGER NOT NULL,
+    wakes       INTEGER NOT NULL,
     attempts    INTEGER NOT NULL,
     lease       TEXT NOT NULL,
     lease_until INTEGER NOT NULL,

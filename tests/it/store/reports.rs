@@ -2,9 +2,9 @@
 
 use unleak::finding::RuleId;
 use unleak::leak::{Sighting, Verdict};
-use unleak::store::{Delivery, Store, TakenIn};
+use unleak::store::{Delivery, TakenIn};
 
-use super::{fresh, held, key, url};
+use super::{fresh, held};
 
 fn reported(word: &str, place: &str) -> unleak::leak::Held {
     let mut held = held(word);
@@ -111,8 +111,8 @@ async fn what_is_known_of_a_secret_is_told_by_rule() {
 
 #[tokio::test]
 async fn of_two_receivers_that_get_a_delivery_at_once_one_takes_it_in() {
-    let (folder, one) = fresh().await;
-    let two = Store::open(&url(folder.path()), &key()).await.unwrap();
+    let (place, one) = fresh().await;
+    let two = place.open().await;
     let mut receivers = tokio::task::JoinSet::new();
     for store in [&one, &two, &one, &two] {
         let store = store.clone();

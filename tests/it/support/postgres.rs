@@ -26,7 +26,7 @@ static SERVER: OnceLock<Server> = OnceLock::new();
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The URL of a new, empty database.
-pub(super) async fn new_database() -> String {
+pub(crate) async fn new_database() -> String {
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(start))
         .await
         .unwrap();

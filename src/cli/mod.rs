@@ -7,6 +7,7 @@ mod ask;
 pub mod demo;
 pub mod exit;
 pub mod generate;
+pub mod ledger;
 pub mod log;
 mod output;
 pub mod owners;
@@ -16,7 +17,9 @@ pub mod revoke;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod store;
 mod subject;
+pub mod tasks;
 pub mod token;
 pub mod verify;
 
@@ -31,7 +34,6 @@ pub use exit::Exit;
 
 use crate::call::Caller;
 use crate::config::Config;
-use crate::notify::Notifier;
 use crate::rule::RuleSet;
 
 /// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
@@ -69,6 +71,9 @@ enum Command {
     Rules(rules::RulesArgs),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
+    Tasks(tasks::TasksArgs),
+    Ledger(ledger::LedgerArgs),
+    Store(store::StoreArgs),
     Token(Box<token::TokenArgs>),
     Config(generate::ConfigArgs),
     Completions(generate::CompletionsArgs),
@@ -153,21 +158,10 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
         Command::Demo(args) => wait(demo::run(args, &context, out)),
-        Command::Serve(args) => {
-            let config = &context.config;
-            let (store, key) = config.token_store(args.store.as_ref())?;
-            let operator = config.operator()?;
-            let serving = serve::Serving {
-                listen: &config.serve.listen,
-                store: &store,
-                key: &key,
-                settings: &config.token_settings()?,
-                operator: operator.as_ref(),
-                notifier: Notifier::new(&config.notify_settings()?)?,
-            };
-            wait(serve::run(args, serving, out))?;
-            Ok(Exit::Clean)
-        }
+        Command::Serve(args) => wait(serve::run(args, context, out)).map(|()| Exit::Clean),
+        Command::Tasks(args) => wait(tasks::run(args, &context, out)),
+        Command::Ledger(args) => wait(ledger::run(args, &context, out)),
+        Command::Store(args) => wait(store::run(args, &context, out)),
         Command::Token(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
             let settings = context.config.token_settings()?;

@@ -56,9 +56,10 @@ impl Case<'_> {
                 {
                     return Ok(None);
                 }
-                Ok(Some(
-                    revoke::revoke(order, &to.caller, &to.verifier, rule, held).await,
-                ))
+                let ended = revoke::revoke(order, &to.caller, &to.verifier, rule, held).await;
+                #[cfg(feature = "kill-points")]
+                crate::store::kill::point();
+                Ok(Some(ended))
             }
             Action::Contain => {
                 let open = plan.can_contain();
@@ -70,9 +71,10 @@ impl Case<'_> {
                 {
                     return Ok(None);
                 }
-                Ok(Some(
-                    contain::contain(order, &to.caller, &to.verifier, rule, held).await,
-                ))
+                let ended = contain::contain(order, &to.caller, &to.verifier, rule, held).await;
+                #[cfg(feature = "kill-points")]
+                crate::store::kill::point();
+                Ok(Some(ended))
             }
         }
     }
@@ -116,6 +118,9 @@ impl Case<'_> {
         let (fingerprint, rule) = (self.held.leak.fingerprint, self.held.leak.rule.clone());
         if self.to.store.is_told(fingerprint, &rule).await? {
             self.tell("").await?;
+            if self.untold.is_none() && self.to.store.unended_notice(fingerprint, &rule).await?.is_some() {
+                self.untold = Some("another run is just telling somebody, or died at it".to_owned());
+            }
         }
         let leak = &self.held.leak;
         let why = match &leak.verdict {
@@ -130,7 +135,14 @@ impl Case<'_> {
             Some(Verdict::Dead { why, .. }) => format!("it is dead: {why}"),
             _ => return Ok(()),
         };
+        // Without the secret nobody could ask again, and whoever was not told would never be.
+        if let Some(untold) = &self.untold {
+            let step = format!("not closed yet: {untold}; the next run tries again");
+            self.say(step);
+            return Ok(());
+        }
         self.to.store.close(leak.fingerprint, &leak.rule, &why).await?;
+        self.closed = true;
         self.say("closed; the secret is wiped from the store");
         Ok(())
     }

@@ -7,9 +7,12 @@
 
 mod act;
 mod examine;
+mod next;
 mod tell;
 
 use std::path::PathBuf;
+
+pub use next::Next;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
@@ -51,6 +54,8 @@ pub struct Response {
     pub leak: Leak,
     /// What was done and what was not, one line each, for people; no secret in any.
     pub steps: Vec<String>,
+    /// When it is to be looked at again.
+    pub next: Next,
 }
 
 /// One leak on its way.
@@ -61,6 +66,11 @@ struct Case<'a> {
     steps: Vec<String>,
     /// A request had left when an earlier run was cut off: this run asks and sends nothing.
     interrupted: bool,
+    /// What the policy wants, once it was asked.
+    wanted: Option<Next>,
+    /// Why somebody who should have heard has not.
+    untold: Option<String>,
+    closed: bool,
 }
 
 impl Responder {
@@ -110,6 +120,9 @@ impl Responder {
             held,
             steps: Vec::new(),
             interrupted: false,
+            wanted: None,
+            untold: None,
+            closed: false,
         })
     }
 }
@@ -138,6 +151,7 @@ impl Case<'_> {
             let recent = self.to.store.recent_revocations(since).await?;
             let decision = policy::decide(&self.held.leak, &self.to.policy, now, recent);
             self.write_down(&decision).await?;
+            self.wanted = Some(Next::wanted(&decision));
             self.say(format!("decision: {}", decision.why()));
             if matches!(decision, Decision::Record { .. }) {
                 return Ok(());
@@ -191,9 +205,11 @@ impl Case<'_> {
             fingerprint, rule, ..
         } = &self.held.leak;
         let leak = self.to.store.leak(*fingerprint, rule).await?;
+        let next = self.next();
         Ok(Response {
             leak: leak.unwrap_or(self.held.leak),
             steps: self.steps,
+            next,
         })
     }
 }

@@ -68,7 +68,10 @@ impl Case<'_> {
                 claimed.push(channel);
             }
         }
-        for delivery in self.to.notifier.send(message, &claimed).await {
+        let deliveries = self.to.notifier.send(message, &claimed).await;
+        #[cfg(feature = "kill-points")]
+        crate::store::kill::point();
+        for delivery in deliveries {
             let slot = slot(message.kind, delivery.channel);
             let step = match &delivery.result {
                 Ok(_) => {
@@ -77,6 +80,10 @@ impl Case<'_> {
                 }
                 Err(why) => {
                     store.notice_failed(fingerprint, &rule, owner, &slot, why).await?;
+                    self.untold = Some(format!(
+                        "a notice by {} was not taken: {why}",
+                        delivery.channel.name()
+                    ));
                     format!("could not tell {who} by {slot}: {why}")
                 }
             };

@@ -96,15 +96,14 @@ impl Store {
         Ok(oldest.map(Timestamp::from_microsecond).transpose()?)
     }
 
-    /// Whether anybody was told of this leak, or another run is just telling them.
+    /// Whether anybody was told of this leak, is just being told, or should have been and could not be.
     pub async fn is_told(&self, fingerprint: Fingerprint, rule: &RuleId) -> Result<bool> {
-        let row: Option<(i64,)> =
-            sql("SELECT id FROM notices WHERE fingerprint = $1 AND rule = $2 AND state <> 'failed' LIMIT 1")
-                .bind(fingerprint.to_string())
-                .bind(rule.as_str())
-                .optional(&self.pool)
-                .await
-                .map_err(|error| self.told(error))?;
+        let row: Option<(i64,)> = sql("SELECT id FROM notices WHERE fingerprint = $1 AND rule = $2 LIMIT 1")
+            .bind(fingerprint.to_string())
+            .bind(rule.as_str())
+            .optional(&self.pool)
+            .await
+            .map_err(|error| self.told(error))?;
         Ok(row.is_some())
     }
 

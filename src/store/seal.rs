@@ -148,7 +148,7 @@ mod tests {
     use crate::finding::Parts;
     use crate::secret::Secret;
 
-    fn sealer(byte: u8) -> Sealer {
+    fn keyed(byte: u8) -> Sealer {
         Sealer::new(&StoreKeys::from(&StoreKey::new([byte; 32])))
     }
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_again() {
-        let sealer = sealer(1);
+        let sealer = keyed(1);
         let sealed = sealer.seal("leak", &contents()).unwrap();
         let opened = sealer.open("leak", &sealed).unwrap();
         assert_eq!(opened.secret, contents().secret);
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_same_secret_is_never_sealed_to_the_same_bytes() {
-        let sealer = sealer(1);
+        let sealer = keyed(1);
         assert_ne!(
             sealer.seal("leak", &contents()).unwrap(),
             sealer.seal("leak", &contents()).unwrap()
@@ -181,10 +181,10 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_for_no_other_leak_no_other_key_and_not_when_changed() {
-        let sealer = sealer(1);
+        let sealer = keyed(1);
         let sealed = sealer.seal("leak", &contents()).unwrap();
         assert!(sealer.open("other", &sealed).is_err());
-        assert!(sealer(2).open("leak", &sealed).is_err());
+        assert!(keyed(2).open("leak", &sealed).is_err());
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;

@@ -324,6 +324,17 @@ impl Store {
         rows.into_iter().map(ListRow::read).collect()
     }
 
+    /// Whether something can be written, which a full disk or a file of another owner does not let us.
+    pub async fn try_writing(&self) -> Result<()> {
+        sql("INSERT INTO marks (name, value) VALUES ('written', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(Timestamp::now().to_string())
+        .run(&self.pool)
+        .await
+        .map_err(|error| self.told(error))?;
+        Ok(())
+    }
+
     /// How much is to do now.
     pub async fn backlog(&self) -> Result<Backlog> {
         let now = Timestamp::now().as_microsecond();

@@ -14,6 +14,7 @@ mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
 mod packs; // the walk over packs against git2, and packs that lie
+mod pipeline; // tasks and workers, killed and starved
 mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify
 mod played_services; // whole services on loopback, and the real binary led through the loop

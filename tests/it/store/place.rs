@@ -21,7 +21,7 @@ pub(super) enum Kept {
 
 /// A place for one store, until the test ends.
 pub(super) struct Place {
-    pub(super) folder: TempDir,
+    _folder: TempDir,
     pub(super) url: String,
     pub(super) kept: Kept,
 }
@@ -34,7 +34,11 @@ impl Place {
             #[cfg(feature = "postgres-tests")]
             Kept::Postgres => crate::support::postgres::new_database().await,
         };
-        Self { folder, url, kept }
+        Self {
+            _folder: folder,
+            url,
+            kept,
+        }
     }
 
     /// Opens the store: as another process would, if it is open already.

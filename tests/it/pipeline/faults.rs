@@ -59,3 +59,68 @@ fn a_channel_that_takes_nothing_is_tried_again_and_the_leak_is_not_closed_before
     assert_eq!(machine.service.state().revoked.len(), 1);
     server.stop();
 }
+
+#[cfg(feature = "postgres-tests")]
+#[test]
+fn a_database_that_goes_away_and_comes_back_loses_nothing_and_readiness_tells() {
+    let mut database = crate::support::postgres::Own::start();
+    let machine = Machine::at(
+        crate::support::tool::Tool::new(),
+        crate::support::local::runtime(),
+        database.url(),
+    );
+    let store = machine.store();
+    machine.report(&store, &(0..30).collect::<Vec<_>>(), "x");
+    let server = machine.serve();
+    machine.until("work has begun", || machine.told().len() > 3);
+    database.stop();
+    machine.until("readiness tells", || {
+        let (status, ready) = machine.ready(&server);
+        status == 503 && ready["store"] != "ok" && ready["token_store"] == "ok"
+    });
+    database.start_again();
+    machine.until("it is ready again", || machine.ready(&server).0 == 200);
+    machine.until_done(&store);
+    machine.assert_all_is_done_once(&store, 30, "the database was away");
+    server.stop();
+}
+
+/// A limit on the size of files, as a disk that is full: what is written beyond it fails.
+#[test]
+fn a_disk_that_is_full_and_has_room_again_loses_nothing_and_readiness_tells() {
+    let machine = Machine::new(Kept::Sqlite);
+    let store = machine.store();
+    machine.report(&store, &[1], "x");
+    let shell = "trap '' XFSZ; exec \"$@\"";
+    let mut command = machine.tool.command("sh");
+    command.args(["-c", shell, "sh", env!("CARGO_BIN_EXE_unleak")]);
+    command.args(["--config", "c.toml", "--rules", "rules", "serve"]);
+    let server = machine.started(command);
+    machine.until_done(&store);
+    let limit = |bytes: &str| {
+        let pid = server.child.id().to_string();
+        let limited = machine
+            .tool
+            .command("prlimit")
+            .args([format!("--pid={pid}"), format!("--fsize={bytes}:unlimited")])
+            .status()
+            .unwrap();
+        assert!(limited.success());
+    };
+    limit("4096");
+    machine.report(&store, &(2..12).collect::<Vec<_>>(), "x");
+    machine.until("readiness tells", || {
+        let (status, ready) = machine.ready(&server);
+        status == 503 && ready["store"] != "ok"
+    });
+    assert_eq!(
+        machine.service.state().revoked.len(),
+        1,
+        "nothing is sent that cannot be written down"
+    );
+    limit("unlimited");
+    machine.until("it is ready again", || machine.ready(&server).0 == 200);
+    machine.until_done(&store);
+    machine.assert_all_is_done_once(&store, 11, "the disk was full");
+    server.stop();
+}

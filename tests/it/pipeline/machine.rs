@@ -79,7 +79,7 @@ impl Service {
     }
 }
 
-const RULES: &str = r#"
+pub(super) const RULES: &str = r#"
 [service]
 name = "Example"
 docs = "https://docs.example.com"

@@ -7,4 +7,5 @@ mod faults;
 #[cfg(feature = "kill-points")]
 mod kill;
 mod machine;
+mod measured;
 mod work;

@@ -6,6 +6,7 @@
 //! taken away.
 
 mod acts;
+mod backlog;
 mod backup;
 mod keys;
 #[cfg(feature = "kill-points")]
@@ -25,12 +26,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+pub use backlog::{Backlog, Listed, TaskState};
 pub use keys::{StoreKey, StoreKeys};
 pub use leaks::Recorded;
 pub use ledger::{Chain, Line};
 pub use notices::Unfinished;
 pub use reports::{Delivery, Known, TakenIn};
-pub use tasks::{Backlog, Claimed, Ended, Listed, TaskState};
+pub use tasks::{Claimed, Ended};
 
 use crate::database::{Lock, Open, Pool, explain, shown};
 use crate::finding::RuleId;

@@ -94,7 +94,7 @@ fn a_disk_that_is_full_and_has_room_again_loses_nothing_and_readiness_tells() {
     let shell = "trap '' XFSZ; exec \"$@\"";
     let mut command = machine.tool.command("sh");
     command.args(["-c", shell, "sh", env!("CARGO_BIN_EXE_unleak")]);
-    command.args(["--config", "c.toml", "--rules", "rules", "serve"]);
+    command.args(["-v", "--config", "c.toml", "--rules", "rules", "serve"]);
     let server = machine.started(command);
     machine.until_done(&store);
     let limit = |bytes: &str| {

@@ -198,7 +198,7 @@ impl Machine {
 
     pub(super) fn serving(&self) -> Command {
         let mut command = self.tool.command(env!("CARGO_BIN_EXE_unleak"));
-        command.args(["--config", "c.toml", "--rules", "rules", "serve"]);
+        command.args(["-v", "--config", "c.toml", "--rules", "rules", "serve"]);
         command
     }
 

@@ -29,6 +29,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(30);
 /// How long work under way may go on once the server is asked to stop.
 const FAREWELL: Duration = Duration::from_secs(8);
+/// A service that asks to be left alone is left alone for as long as after so many failures.
+const PUT_OFF: u32 = 4;
 /// For how long what is known of services (the probes) is believed.
 const PROBES_HOLD: Duration = Duration::from_secs(3600);
 /// For how long a delivery is known as a replay.
@@ -267,7 +269,7 @@ impl Workers {
                 why: why.clone(),
             },
             Next::PutOff { why } => Ended::PutOff {
-                at: self.retry_at(1)?,
+                at: self.retry_at(PUT_OFF)?,
                 why: why.clone(),
             },
             Next::Retry { why } => self.failed(task, why, Some(&response.leak)).await?,

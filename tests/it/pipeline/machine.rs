@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 use std::io::BufRead as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -144,7 +143,9 @@ impl Server {
     }
 
     /// Whether it killed itself.
+    #[cfg(feature = "kill-points")]
     pub(super) fn was_killed(&mut self) -> bool {
+        use std::os::unix::process::ExitStatusExt as _;
         self.child
             .try_wait()
             .unwrap()

@@ -53,7 +53,8 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     config: Option<PathBuf>,
-    /// Rule file or folder of rule files to use besides the built-in ones; a service of the same name is replaced
+    /// Rule file, folder of rule files, or configuration of gitleaks or betterleaks to use besides the built-in rules; a
+    /// service of the same name is replaced
     #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
     rules: Vec<PathBuf>,
 }
@@ -78,6 +79,22 @@ enum Command {
     Config(generate::ConfigArgs),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
+}
+
+impl Command {
+    /// Whether the command has to do with rules; the others start without reading any.
+    fn reads_rules(&self) -> bool {
+        match self {
+            Self::Scan(_)
+            | Self::Verify(_)
+            | Self::Owners(_)
+            | Self::Revoke(_)
+            | Self::Rules(_)
+            | Self::Demo(_)
+            | Self::Serve(_) => true,
+            Self::Token(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => false,
+        }
+    }
 }
 
 /// What every command is given besides its arguments.
@@ -135,10 +152,11 @@ fn run(cli: Cli) -> Result<Exit> {
         &cli.log,
         std::io::stderr().is_terminal() && !config.environment().plain,
     );
-    let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
-    for path in &cli.rules {
-        rules.load(path)?;
-    }
+    let rules = if cli.command.reads_rules() {
+        rules(&cli.rules)?
+    } else {
+        RuleSet::empty()
+    };
     let context = Context {
         config,
         rules,
@@ -148,6 +166,15 @@ fn run(cli: Cli) -> Result<Exit> {
     let exit = dispatch(cli.command, context, &mut out)?;
     out.flush()?;
     Ok(exit)
+}
+
+/// The built-in rules and these.
+fn rules(more: &[PathBuf]) -> Result<RuleSet> {
+    let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
+    for path in more {
+        rules.load(path)?;
+    }
+    Ok(rules)
 }
 
 fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) -> Result<Exit> {

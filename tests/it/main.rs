@@ -8,8 +8,11 @@
 mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
 mod command_line; // help, completions, the configuration reference, the demo
+mod explain; // what was passed over, and why
+mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
+mod imported; // rules of gitleaks and betterleaks
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear

@@ -12,6 +12,7 @@ pub mod log;
 mod output;
 pub mod owners;
 mod progress;
+mod report_to;
 mod responder;
 pub mod revoke;
 pub mod rules;
@@ -35,6 +36,7 @@ pub use exit::Exit;
 use crate::call::Caller;
 use crate::config::Config;
 use crate::rule::RuleSet;
+use crate::server;
 
 /// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
 #[derive(Debug, Parser)]
@@ -138,6 +140,10 @@ fn run(cli: Cli) -> Result<Exit> {
     let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
     for path in &cli.rules {
         rules.load(path)?;
+    }
+    if !matches!(cli.command, Command::Scan(_) | Command::Rules(_)) {
+        // What was reported and no rule knows is a leak like any other, to be looked up and told of.
+        server::intake::kind::add_unknown_kind(&mut rules)?;
     }
     let context = Context {
         config,

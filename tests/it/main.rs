@@ -10,6 +10,7 @@ mod call; // one request, sent safely and read
 mod command_line; // help, completions, the configuration reference, the demo
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
+mod intake; // the doors for reports of leaks
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear

@@ -12,6 +12,7 @@ pub mod log;
 mod output;
 pub mod owners;
 mod progress;
+mod report_to;
 mod responder;
 pub mod revoke;
 pub mod rules;
@@ -35,6 +36,7 @@ pub use exit::Exit;
 use crate::call::Caller;
 use crate::config::Config;
 use crate::rule::RuleSet;
+use crate::server;
 
 /// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
 #[derive(Debug, Parser)]
@@ -92,7 +94,13 @@ impl Command {
             | Self::Rules(_)
             | Self::Demo(_)
             | Self::Serve(_) => true,
-            Self::Token(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Tasks(_)
+            | Self::Ledger(_)
+            | Self::Store(_)
+            | Self::Token(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }
@@ -152,11 +160,15 @@ fn run(cli: Cli) -> Result<Exit> {
         &cli.log,
         std::io::stderr().is_terminal() && !config.environment().plain,
     );
-    let rules = if cli.command.reads_rules() {
+    let mut rules = if cli.command.reads_rules() {
         rules(&cli.rules)?
     } else {
         RuleSet::empty()
     };
+    if cli.command.reads_rules() && !matches!(cli.command, Command::Scan(_) | Command::Rules(_)) {
+        // What was reported and no rule knows is a leak like any other, to be looked up and told of.
+        server::intake::kind::add_unknown_kind(&mut rules)?;
+    }
     let context = Context {
         config,
         rules,

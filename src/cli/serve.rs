@@ -10,13 +10,16 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Context, responder};
+use crate::respond::Responder;
+use crate::rule::RuleSet;
 use crate::server;
 use crate::server::health::Health;
+use crate::server::intake::{Clock, Intake, Parts};
 use crate::server::metrics::Metrics;
-use crate::server::worker::Workers;
+use crate::server::worker::{Sign, Workers};
 use crate::token_service::{ServerKey, Settings, TokenService};
 
-/// Serve the embedded token service over HTTP, and work on the leaks that were reported
+/// Serve the embedded token service over HTTP, take in reports of leaks, and work on them
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   unleak serve --listen 127.0.0.1:8700 --store sqlite:///var/lib/unleak/tokens.db
@@ -29,6 +32,9 @@ use crate::token_service::{ServerKey, Settings, TokenService};
 
 Leaks and tasks are in [store] of the configuration, which several servers can share if it is PostgreSQL. \
 [serve] sets workers, presets, limits and the schedule of the review; `unleak config` explains each key. \
+[reports] opens the doors for reports of leaks, none of which is open without its section: POST /reports/github, \
+/reports/gitlab, /reports/depsdev (secret scanning partners), POST /reports (Standard Webhooks; `unleak scan \
+--report-to`), GitLab's /v1/revoke_tokens, POST /webhooks/github, and the page /found; docs/receiver.md is the way. \
 /openapi.json describes the API. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one [default: serve.listen, 127.0.0.1:8700]
@@ -53,10 +59,11 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     let mut worker = config.serve.worker.clone();
     worker.count = args.workers.unwrap_or(worker.count);
     let listener = listen(&args, &config.serve.listen).await?;
-    let rules = Arc::new(context.rules);
-    let workers = Workers::new(responder, rules, worker, metrics.clone());
+    let rules = Arc::new(context.rules.clone());
+    let workers = Workers::new(responder.clone(), Arc::clone(&rules), worker, metrics.clone());
+    let doors = doors(&context, &responder, &rules, &tokens, workers.sign())?;
     let health = Health::of_tokens(tokens.clone()).with_work(store.clone(), workers.sign(), metrics);
-    let router = server::router_for(tokens.clone(), &settings.limits, health);
+    let router = server::router_and(tokens.clone(), &settings.limits, health, doors);
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
     out.flush()?;
     let letters = tokio::spawn(server::letters::keep_writing(
@@ -117,6 +124,31 @@ async fn listen(args: &ServeArgs, configured: &str) -> anyhow::Result<TcpListene
         tracing::warn!(%address, "plain HTTP beyond this machine: put a proxy with TLS before it");
     }
     Ok(listener)
+}
+
+/// The doors that the configuration opens.
+fn doors(
+    context: &Context,
+    responder: &Responder,
+    rules: &Arc<RuleSet>,
+    tokens: &TokenService,
+    bell: Sign,
+) -> anyhow::Result<axum::Router> {
+    let reports = context.config.reports()?;
+    if !reports.any() {
+        return Ok(axum::Router::new());
+    }
+    let intake = Intake::open(Parts {
+        reports,
+        store: responder.store.clone(),
+        rules: Arc::clone(rules),
+        key: context.config.fingerprint_key()?,
+        caller: responder.caller.clone(),
+        tokens: Some(tokens.clone()),
+        bell,
+        clock: Clock::default(),
+    })?;
+    Ok(intake.router())
 }
 
 /// Ends when the process is asked to stop.

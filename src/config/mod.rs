@@ -6,6 +6,7 @@
 
 mod environment;
 mod files;
+pub mod reports;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,6 +51,8 @@ pub struct Config {
     pub policy: Policy,
     /// The server and its token service.
     pub serve: ServeSection,
+    /// The doors for reports of leaks.
+    pub reports: reports::ReportsSection,
     #[serde(skip)]
     environment: Environment,
 }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use email::Tls;
 pub use message::{About, Kind, Message};
+pub use webhook::{sign, signing_key};
 
 use crate::leak::Owner;
 use crate::secret::Secret;

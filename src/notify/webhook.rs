@@ -67,7 +67,7 @@ impl Webhook {
         let secret = settings.secret.as_ref().context(
             "notify.webhook has no signing secret: set secret, secret_file or secret_env (whsec_ and base64)",
         )?;
-        let key = signing_key(secret)?;
+        let key = signing_key(secret).context("notify.webhook")?;
         let mut client = reqwest::Client::builder()
             .redirect(Redirects::none())
             .timeout(TIMEOUT)
@@ -178,10 +178,12 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     Some(Duration::try_from(until.duration_since(now)).unwrap_or(Duration::ZERO))
 }
 
-/// `whsec_` and base64; the key is the decoded bytes.
-fn signing_key(secret: &Secret) -> Result<Zeroizing<Vec<u8>>> {
-    let wrong =
-        || anyhow!("the signing secret of notify.webhook must be whsec_ and 24 to 64 bytes in base64");
+/// The key of Standard Webhooks in a signing secret: `whsec_` and base64; the key is the decoded bytes.
+///
+/// # Errors
+/// Anything else, and fewer than 24 or more than 64 bytes; the message does not show it.
+pub fn signing_key(secret: &Secret) -> Result<Zeroizing<Vec<u8>>> {
+    let wrong = || anyhow!("a signing secret must be whsec_ and 24 to 64 bytes in base64");
     let text = secret.expose_str().ok_or_else(wrong)?.trim();
     let key = STANDARD
         .decode(text.strip_prefix("whsec_").unwrap_or(text))
@@ -193,8 +195,8 @@ fn signing_key(secret: &Secret) -> Result<Zeroizing<Vec<u8>>> {
     Ok(key)
 }
 
-/// The value of `webhook-signature`.
-fn sign(key: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
+/// The value of `webhook-signature` for this message, id and time (seconds since 1970).
+pub fn sign(key: &[u8], id: &str, timestamp: i64, body: &[u8]) -> String {
     let mac = mac_sha256(key, &[format!("{id}.{timestamp}.").as_bytes(), body]);
     format!("v1,{}", STANDARD.encode(mac))
 }

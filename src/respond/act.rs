@@ -122,6 +122,7 @@ impl Case<'_> {
                 self.untold = Some("another run is just telling somebody, or died at it".to_owned());
             }
         }
+        self.resolve_alerts().await?;
         let leak = &self.held.leak;
         let why = match &leak.verdict {
             // Whoever enables the owner again brings the token back to life: it is asked about again whenever it is seen.

@@ -6,6 +6,7 @@
 //! an owner told twice; anything but a proof of death closing a leak.
 
 mod act;
+pub mod alerts;
 mod examine;
 mod next;
 mod tell;
@@ -61,6 +62,7 @@ pub struct Response {
 /// One leak on its way.
 struct Case<'a> {
     to: &'a Responder,
+    rules: &'a RuleSet,
     rule: &'a Rule,
     held: Held,
     steps: Vec<String>,
@@ -116,6 +118,7 @@ impl Responder {
     fn case<'a>(&'a self, held: Held, rules: &'a RuleSet) -> Result<Case<'a>> {
         Ok(Case {
             to: self,
+            rules,
             rule: rule_of(&held, rules)?,
             held,
             steps: Vec::new(),

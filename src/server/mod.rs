@@ -1,6 +1,7 @@
 //! The door over HTTP. It contains no rule of the domain, and it never logs a header, a query or a body.
 
 pub mod health;
+pub mod intake;
 pub mod letters;
 pub mod metrics;
 pub mod worker;
@@ -45,6 +46,11 @@ pub fn router_with(tokens: TokenService, limits: &Limits) -> Router {
 
 /// The same, for a server that does more than serve tokens.
 pub fn router_for(tokens: TokenService, limits: &Limits, health: Health) -> Router {
+    router_and(tokens, limits, health, Router::new())
+}
+
+/// The same, with the doors for reports ([`intake::Intake::router`]), which have limits of their own.
+pub fn router_and(tokens: TokenService, limits: &Limits, health: Health, doors: Router) -> Router {
     Router::new()
         .merge(health.routes())
         .merge(api::router(tokens, limits))
@@ -67,6 +73,7 @@ pub fn router_for(tokens: TokenService, limits: &Limits, health: Health) -> Rout
         })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(in_time))
+        .merge(doors)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // the panic's text may hold what the request held, so it is left out
             tracing::error!("a request made the server panic");

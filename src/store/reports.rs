@@ -27,6 +27,7 @@ pub struct Delivery {
     id: String,
     /// SHA-256 of the body.
     content: String,
+    issued: Vec<Option<bool>>,
 }
 
 impl Delivery {
@@ -37,7 +38,16 @@ impl Delivery {
             door: door.to_owned(),
             id: String::new(),
             content: digest(body),
+            issued: Vec::new(),
         }
+    }
+
+    /// The same, with what the door learnt of each leak, in their order: whether its token was ever issued by whoever is
+    /// asked here; `None` where nobody says. It is kept, so that the answer stays the same.
+    #[must_use]
+    pub fn knowing(mut self, issued: Vec<Option<bool>>) -> Self {
+        self.issued = issued;
+        self
     }
 
     /// The same, with the sender's own id of it. It must stand under the sender's signature, or come over a connection
@@ -85,11 +95,15 @@ pub struct Known {
     pub verdict: Option<Verdict>,
     /// How its revocation goes.
     pub revocation: Option<Revocation>,
+    /// What the door learnt ([`Delivery::knowing`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<bool>,
 }
 
 impl Known {
     fn of(held: &Held, written: &Written) -> Self {
         Self {
+            issued: None,
             fingerprint: held.leak.fingerprint,
             rule: held.leak.rule.clone(),
             new: written.new,
@@ -144,7 +158,11 @@ impl Store {
         let outcome: Vec<Known> = batch
             .places
             .iter()
-            .map(|place| Known::of(&batch.leaks[*place], &written[*place]))
+            .enumerate()
+            .map(|(at, place)| Known {
+                issued: delivery.issued.get(at).copied().flatten(),
+                ..Known::of(&batch.leaks[*place], &written[*place])
+            })
             .collect();
         sql("INSERT INTO deliveries (door, delivery_id, content, at, outcome) VALUES ($1, $2, $3, $4, $5)")
             .bind(&delivery.door)
@@ -179,6 +197,7 @@ impl Store {
                     closed: closed_at.is_some(),
                     verdict: rows::json(verdict, "verdict")?,
                     revocation: rows::json(revocation, "revocation")?,
+                    issued: None,
                 })
             })
             .collect()

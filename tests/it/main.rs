@@ -13,6 +13,7 @@ mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod imported; // rules of gitleaks and betterleaks
+mod intake; // the doors for reports of leaks
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear

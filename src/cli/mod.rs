@@ -3,19 +3,23 @@
 //! A door: it reads arguments and configuration, calls the stations, prints, and chooses the exit code. It holds no
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
+pub mod approve;
 mod ask;
 pub mod demo;
 pub mod exit;
 pub mod generate;
 pub mod log;
+pub mod notify;
 mod output;
 pub mod owners;
+pub mod policy;
 mod progress;
 mod responder;
 pub mod revoke;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod stop;
 mod subject;
 pub mod token;
 pub mod verify;
@@ -66,6 +70,11 @@ enum Command {
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
+    Approve(approve::ApproveArgs),
+    Policy(policy::PolicyArgs),
+    Stop(stop::StopArgs),
+    Resume(stop::ResumeArgs),
+    Notify(notify::NotifyArgs),
     Rules(rules::RulesArgs),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
@@ -153,6 +162,12 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
         Command::Demo(args) => wait(demo::run(args, &context, out)),
+        Command::Approve(args) => wait(approve::run(args, &context, out)),
+        Command::Policy(args) => wait(policy::run(args, &context, out)),
+        Command::Stop(args) => wait(stop::stop(args, &context, out)),
+        Command::Resume(args) => wait(stop::resume(args, &context, out)),
+        Command::Notify(args) => wait(notify::run(args, &context, out)),
+        Command::Serve(args) if args.explain_policy => wait(policy::explain(&context, out)),
         Command::Serve(args) => {
             let config = &context.config;
             let (store, key) = config.token_store(args.store.as_ref())?;

@@ -27,6 +27,9 @@ pub struct ServeArgs {
     /// Where tokens are kept, as sqlite:///var/lib/unleak/tokens.db or postgres://user@host/unleak
     #[arg(long, value_name = "URL")]
     pub store: Option<String>,
+    /// Print what the policy lets the server do, in plain sentences, and end; the same as `unleak policy explain`
+    #[arg(long)]
+    pub explain_policy: bool,
 }
 
 /// What the configuration says about serving.

@@ -13,6 +13,11 @@ impl Case<'_> {
     /// policy may have its turn.
     pub(super) async fn act(&mut self, order: Order) -> Result<bool> {
         let action = order.action();
+        // Looked at again right here: it may have been thrown after the decision.
+        if let Some(stopped) = self.to.store.stopped().await? {
+            self.say(format!("not sent: {stopped}; `unleak resume` lets it go on"));
+            return Ok(false);
+        }
         let Some(ended) = self.send(order).await? else {
             self.say(format!(
                 "not sent: another run is at it, or it was done before ({action})"
@@ -114,7 +119,8 @@ impl Case<'_> {
     /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped, unless it can come back.
     pub(super) async fn dead(&mut self) -> Result<()> {
         let (fingerprint, rule) = (self.held.leak.fingerprint, self.held.leak.rule.clone());
-        if self.to.store.is_told(fingerprint, &rule).await? {
+        let store = &self.to.store;
+        if store.is_told(fingerprint, &rule).await? || store.is_queued(fingerprint, &rule).await? {
             self.tell("").await?;
         }
         let leak = &self.held.leak;

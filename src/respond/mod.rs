@@ -6,6 +6,7 @@
 //! an owner told twice; anything but a proof of death closing a leak.
 
 mod act;
+mod deliver;
 mod examine;
 mod tell;
 
@@ -16,12 +17,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::call::Caller;
+use crate::finding::RuleId;
 use crate::leak::{Held, Leak};
 use crate::notify::Notifier;
 use crate::owner::OwnerSettings;
-use crate::policy::{self, Decision, Order, Policy};
+use crate::policy::{self, Action, Decision, Order, Policy, Standing};
 use crate::revoke::{self, Plan};
 use crate::rule::{Rule, RuleSet};
+use crate::secret::Fingerprint;
 use crate::store::Store;
 use crate::verify::Verifier;
 
@@ -56,6 +59,7 @@ pub struct Response {
 /// One leak on its way.
 struct Case<'a> {
     to: &'a Responder,
+    rules: &'a RuleSet,
     rule: &'a Rule,
     held: Held,
     steps: Vec<String>,
@@ -73,6 +77,7 @@ impl Responder {
         let mut case = self.case(held, rules)?;
         if case.examine().await? {
             case.decide().await?;
+            case.escalate().await?;
         }
         case.response().await
     }
@@ -103,15 +108,74 @@ impl Responder {
         case.response().await
     }
 
+    /// Sends the notices that are due: what was collected long enough, and what is to be tried again. Says what became
+    /// of each.
+    ///
+    /// # Errors
+    /// A store that cannot be read or written. A channel that fails is a step.
+    pub async fn deliver(&self, rules: &RuleSet) -> Result<Vec<String>> {
+        deliver::due(self, rules, Timestamp::now(), None).await
+    }
+
+    /// The same for these leaks without waiting any longer, at the end of a run.
+    ///
+    /// # Errors
+    /// As [`Responder::deliver`].
+    pub async fn deliver_now(&self, leaks: &[(Fingerprint, RuleId)], rules: &RuleSet) -> Result<Vec<String>> {
+        let now = Timestamp::now();
+        for (fingerprint, rule) in leaks {
+            self.store.hasten_notices(*fingerprint, rule, now).await?;
+        }
+        deliver::due(self, rules, now, None).await
+    }
+
+    /// How things stand for a leak: the clock, the limit, the stop switch, and who said yes.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub async fn standing(&self, leak: &Leak) -> Result<Standing> {
+        standing(&self.store, leak).await
+    }
+
     fn case<'a>(&'a self, held: Held, rules: &'a RuleSet) -> Result<Case<'a>> {
         Ok(Case {
             to: self,
+            rules,
             rule: rule_of(&held, rules)?,
             held,
             steps: Vec::new(),
             interrupted: false,
         })
     }
+}
+
+/// How things stand for a leak of this store.
+///
+/// # Errors
+/// A store that cannot be read.
+pub async fn standing(store: &Store, leak: &Leak) -> Result<Standing> {
+    let mut standing = standing_of_all(store).await?;
+    for action in [Action::Revoke, Action::Contain] {
+        let yes = store
+            .approvals(leak.fingerprint, &leak.rule, &action.to_string())
+            .await?;
+        standing.approved.extend(yes.into_iter().map(|who| (action, who)));
+    }
+    Ok(standing)
+}
+
+/// How things stand for every leak of this store: the clock, the limit and the stop switch.
+///
+/// # Errors
+/// A store that cannot be read.
+pub async fn standing_of_all(store: &Store) -> Result<Standing> {
+    let now = Timestamp::now();
+    let since = now.saturating_sub(SignedDuration::from_hours(1))?;
+    Ok(Standing {
+        recent: store.recent_revocations(since).await?,
+        stopped: store.stopped().await?.map(|stopped| stopped.to_string()),
+        ..Standing::at(now)
+    })
 }
 
 fn rule_of<'a>(held: &Held, rules: &'a RuleSet) -> Result<&'a Rule> {
@@ -133,10 +197,8 @@ impl Case<'_> {
     /// to the next entry that fits, so this ends after one round for each kind of action and one more.
     async fn decide(&mut self) -> Result<()> {
         loop {
-            let now = Timestamp::now();
-            let since = now.saturating_sub(SignedDuration::from_hours(1))?;
-            let recent = self.to.store.recent_revocations(since).await?;
-            let decision = policy::decide(&self.held.leak, &self.to.policy, now, recent);
+            let standing = self.to.standing(&self.held.leak).await?;
+            let decision = policy::decide(&self.held.leak, &self.to.policy, &standing);
             self.write_down(&decision).await?;
             self.say(format!("decision: {}", decision.why()));
             if matches!(decision, Decision::Record { .. }) {
@@ -151,17 +213,10 @@ impl Case<'_> {
                     );
                     return Ok(());
                 }
-                Decision::Approve { .. } => {
+                Decision::Approve { why, .. } => {
+                    self.ask_approvers(&why).await?;
                     let fingerprint = self.held.leak.fingerprint;
-                    let plan = revoke::plan(&self.to.caller, self.rule, &self.held);
-                    let how = if plan.can_revoke() || !plan.can_contain() {
-                        ""
-                    } else {
-                        " --contain"
-                    };
-                    self.say(format!(
-                        "`unleak revoke {fingerprint}{how}` shows the plan and asks"
-                    ));
+                    self.say(format!("`unleak approve {fingerprint}` shows the plan and asks"));
                     return Ok(());
                 }
                 Decision::Record { .. } | Decision::Notify { .. } | Decision::Wait { .. } => return Ok(()),
@@ -173,15 +228,8 @@ impl Case<'_> {
     }
 
     async fn write_down(&self, decision: &Decision) -> Result<()> {
-        let name = match decision {
-            Decision::Record { .. } => "record",
-            Decision::Notify { .. } => "notify",
-            Decision::Wait { .. } => "wait",
-            Decision::Approve { .. } => "approve",
-            Decision::Act(_) => "act",
-        };
         let leak = &self.held.leak;
-        let detail = json!({ "decision": name, "why": decision.why() });
+        let detail = json!({ "decision": decision.name(), "why": decision.why() });
         let leak = Some((leak.fingerprint, &leak.rule));
         self.to.store.append("decided", leak, &detail).await
     }

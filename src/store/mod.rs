@@ -7,6 +7,8 @@ mod acts;
 mod leaks;
 mod ledger;
 mod notices;
+mod outgoing;
+mod people;
 mod rows;
 mod seal;
 mod sqlite;
@@ -19,6 +21,8 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 pub use leaks::Recorded;
 pub use ledger::{Chain, Line};
 pub use notices::Unfinished;
+pub use outgoing::Outgoing;
+pub use people::Stopped;
 pub use seal::StoreKey;
 
 use crate::finding::RuleId;

@@ -13,7 +13,10 @@ use sqlx::{Row, SqlitePool};
 use super::seal::StoreKey;
 
 /// In order; a file's schema version is how many of them it has seen. Published ones never change.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_leaks.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_leaks.sql"),
+    include_str!("migrations/0002_outgoing.sql"),
+];
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -290,6 +290,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
     let args = unleak::cli::serve::ServeArgs {
         listen: Some("127.0.0.1:0".parse().unwrap()),
         store: None,
+        explain_policy: false,
     };
     let mut out = Shared::default();
     let seen = out.clone();
@@ -300,7 +301,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
         key: &KEY,
         settings: &settings,
         operator: None,
-        notifier: Default::default(),
+        notifier: unleak::notify::Notifier::new(&Default::default()).unwrap(),
     };
     let asking = async {
         let line = loop {

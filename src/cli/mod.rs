@@ -3,14 +3,17 @@
 //! A door: it reads arguments and configuration, calls the stations, prints, and chooses the exit code. It holds no
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
+pub mod approve;
 mod ask;
 pub mod demo;
 pub mod exit;
 pub mod generate;
 pub mod ledger;
 pub mod log;
+pub mod notify;
 mod output;
 pub mod owners;
+pub mod policy;
 mod progress;
 mod report_to;
 mod responder;
@@ -18,6 +21,7 @@ pub mod revoke;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod stop;
 pub mod store;
 mod subject;
 pub mod tasks;
@@ -71,6 +75,11 @@ enum Command {
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
+    Approve(approve::ApproveArgs),
+    Policy(policy::PolicyArgs),
+    Stop(stop::StopArgs),
+    Resume(stop::ResumeArgs),
+    Notify(notify::NotifyArgs),
     Rules(rules::RulesArgs),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
@@ -91,10 +100,15 @@ impl Command {
             | Self::Verify(_)
             | Self::Owners(_)
             | Self::Revoke(_)
+            | Self::Approve(_)
+            | Self::Policy(_)
+            | Self::Notify(_)
             | Self::Rules(_)
             | Self::Demo(_)
             | Self::Serve(_) => true,
-            Self::Tasks(_)
+            Self::Stop(_)
+            | Self::Resume(_)
+            | Self::Tasks(_)
             | Self::Ledger(_)
             | Self::Store(_)
             | Self::Token(_)
@@ -197,10 +211,16 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
         Command::Demo(args) => wait(demo::run(args, &context, out)),
+        Command::Serve(args) if args.explain_policy => wait(policy::explain(&context, out)),
         Command::Serve(args) => wait(serve::run(args, context, out)).map(|()| Exit::Clean),
         Command::Tasks(args) => wait(tasks::run(args, &context, out)),
         Command::Ledger(args) => wait(ledger::run(args, &context, out)),
         Command::Store(args) => wait(store::run(args, &context, out)),
+        Command::Approve(args) => wait(approve::run(args, &context, out)),
+        Command::Policy(args) => wait(policy::run(args, &context, out)),
+        Command::Stop(args) => wait(stop::stop(args, &context, out)),
+        Command::Resume(args) => wait(stop::resume(args, &context, out)),
+        Command::Notify(args) => wait(notify::run(args, &context, out)),
         Command::Token(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
             let settings = context.config.token_settings()?;

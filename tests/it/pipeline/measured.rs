@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use unleak::call::{CallSettings, Caller, ServiceSettings};
 use unleak::config::WorkerSection;
-use unleak::notify::{Notifier, Settings};
+use unleak::notify::{Collect, Notifier, Settings};
 use unleak::owner::OwnerSettings;
 use unleak::respond::Responder;
 use unleak::rule::RuleSet;
@@ -120,7 +121,8 @@ fn responder(machine: &Machine, store: &Store) -> Responder {
             outbox: Some(outbox),
             ..Settings::default()
         })
-        .unwrap(),
+        .unwrap()
+        .collecting(Collect::For(SignedDuration::from_mins(5))),
         policy: toml::from_str(
             "limit_per_hour = 100000\n[[allow]]\nname = \"at once\"\naction = \"revoke\"\n",
         )
@@ -158,7 +160,8 @@ fn ten_thousand_leaks_from_report_to_close_with_the_service_asked_no_faster_than
             loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 let backlog = store.backlog().await.unwrap();
-                if backlog.waiting + backlog.running + backlog.later == 0 {
+                let notices = store.notice_queue().await.unwrap();
+                if backlog.waiting + backlog.running + backlog.later + notices.waiting == 0 {
                     assert_eq!(backlog.dead, 0);
                     break;
                 }

@@ -109,8 +109,9 @@ pub async fn revoke(
     };
     let plan = plan(caller, rule, held);
     let mut refusals = Vec::new();
-    let files = rule.revoke().into_iter().flat_map(|file| file.ways());
-    for (file, way) in files.zip(&plan.ways) {
+    // Collected: an iterator of closures cannot be held across a question by what may move between threads.
+    let files: Vec<&RevokeFile> = rule.revoke().into_iter().flat_map(|file| file.ways()).collect();
+    for (file, way) in files.into_iter().zip(&plan.ways) {
         if let Some(why) = &way.closed {
             refusals.push(why.clone());
             continue;
@@ -182,10 +183,11 @@ impl Task<'_> {
         };
         let places = way::places(self.caller, service, self.held, &steps);
         let (mut accepted, mut lost, mut refused, mut not_now) = (false, Vec::new(), Vec::new(), false);
-        for (base, place) in bases
+        let targets: Vec<_> = bases
             .iter()
             .flat_map(|base| places.iter().map(move |place| (base, place)))
-        {
+            .collect();
+        for (base, place) in targets {
             let values = way::values(self.held, self.caller, service, base, place.as_ref());
             let at = place
                 .as_ref()

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::ask::{self, Ask};
 use super::exit::{Exit, Hinted};
 use super::progress::Progress;
+use super::report_to::{Receiver, without_password};
 use super::{Context, output};
 use crate::finding::{Confidence, Finding, RuleCard};
 use crate::report::{self, Format, Learnt, Report};
@@ -81,6 +82,10 @@ pub struct ScanArgs {
     /// Verify, find the owners, tell them, and revoke what the policy allows
     #[arg(long, conflicts_with = "verify")]
     respond: bool,
+    /// Report the findings, with the tokens, to this receiver (https://…/reports of `unleak serve`), signed with the key
+    /// of reports.sign_with
+    #[arg(long, value_name = "URL")]
+    report_to: Option<String>,
     /// Put the secrets themselves into text and JSON reports
     #[arg(long)]
     show_secrets: bool,
@@ -111,6 +116,7 @@ const EXAMPLES: &str = "Examples:\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
     unleak scan --explain --no-history .   what was matched and not reported, and why\n  \
     unleak --rules .gitleaks.toml scan .   with the rules of gitleaks or betterleaks\n  \
+    unleak scan --report-to https://leaks.example.com/reports .   hand what was found to a receiver\n  \
     git log -p | unleak scan -             anything else";
 
 /// How sure a finding must be.
@@ -151,6 +157,11 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
     if args.respond {
         context.config.policy.check(&context.rules)?;
     }
+    let receiver = args
+        .report_to
+        .as_deref()
+        .map(|address| Receiver::new(address, &context));
+    let receiver = receiver.transpose()?;
     context.rules.select(&args.only, &args.skip)?;
     context.rules.at_least(args.confidence.into(), &args.only);
     let baseline = args.baseline.as_deref().map(Baseline::load).transpose()?;
@@ -193,6 +204,9 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         ended: Timestamp::now(),
     };
     write(args, &context, &report, out)?;
+    if let Some(receiver) = &receiver {
+        report_to(receiver, &report, &context)?;
+    }
     Ok(verdict(args, &report))
 }
 
@@ -223,6 +237,27 @@ fn cards(context: &Context, findings: &[Finding], refused: &[Finding]) -> Vec<Ru
     cards.sort_by(|a, b| a.id.cmp(&b.id));
     cards.dedup_by(|a, b| a.id == b.id);
     cards
+}
+
+/// Hands the findings to a receiver. A fork's pull request must not make us report what it chose.
+fn report_to(receiver: &Receiver, report: &Report, context: &Context) -> Result<()> {
+    if context.config.environment().fork {
+        tracing::warn!("a fork's pull request runs this: nothing is reported");
+        return Ok(());
+    }
+    let repository = report.repository.as_ref().map(|(url, _)| without_password(url));
+    let sent = super::wait(receiver.send(&report.findings, repository.as_deref()));
+    let taken = sent.map_err(|error| {
+        Hinted::incomplete(
+            format!("the findings were not reported: {error:#}"),
+            "run the same again; what was reported before is known there and counts once",
+        )
+    })?;
+    if !context.quiet {
+        let mut to = std::io::stderr();
+        writeln!(to, "reported {taken} findings")?;
+    }
+    Ok(())
 }
 
 /// Asks the services, if that was asked for. A fork's pull request must not make us send tokens of its choice.

@@ -18,7 +18,7 @@ use crate::rule::Rule;
 use crate::scan::Scan;
 use crate::secret::Secret;
 use crate::source::Limits;
-use crate::store::{Store, StoreKey};
+use crate::store::Store;
 
 /// Longest input that is taken for a secret with what surrounds it, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -42,8 +42,8 @@ pub(super) struct Subject {
 
 /// Opens the store that the configuration names.
 pub(super) async fn store(context: &Context) -> Result<Store> {
-    let (url, key) = context.config.store()?;
-    Store::open(&url, &StoreKey::from_slice(&key)?).await
+    let (url, keys) = context.config.store()?;
+    Store::open(&url, keys).await
 }
 
 impl SubjectArgs {

@@ -15,6 +15,9 @@ pub struct Environment {
     pub user: String,
     /// A pull request from a fork runs it (GitHub Actions): whoever wrote the commits chose what is scanned.
     pub fork: bool,
+    /// The step at which the kill test wants the process to kill itself.
+    #[cfg(feature = "kill-points")]
+    pub kill_at: u64,
 }
 
 impl Environment {
@@ -40,6 +43,10 @@ impl Environment {
                 .or_else(|| variable("USERNAME"))
                 .unwrap_or_else(|| "operator".to_owned()),
             fork: is_fork(),
+            #[cfg(feature = "kill-points")]
+            kill_at: variable("UNLEAK_KILL_AT")
+                .and_then(|step| step.parse().ok())
+                .unwrap_or_default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod environment;
 mod files;
+pub mod reports;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,13 +17,14 @@ use serde::Deserialize;
 
 pub use environment::Environment;
 
-use files::{key_file, read, secret};
+use files::{existing_key_file, key_file, read, secret};
 
 use crate::call::{CallSettings, ServiceSettings};
 use crate::notify;
 use crate::owner::OwnerSettings;
 use crate::policy::Policy;
 use crate::secret::{FingerprintKey, Secret};
+use crate::store::{StoreKey, StoreKeys};
 use crate::token_service::preset::Preset;
 use crate::token_service::{Limits, ReviewSettings, Settings};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub policy: Policy,
     /// The server and its token service.
     pub serve: ServeSection,
+    /// The doors for reports of leaks.
+    pub reports: reports::ReportsSection,
     #[serde(skip)]
     environment: Environment,
 }
@@ -57,10 +61,12 @@ pub struct Config {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSection {
-    /// `sqlite:///path/to/file`.
+    /// `sqlite:///path/to/file` or `postgres://user@host/database`.
     pub url: Option<String>,
     /// File with the key that seals secrets; made on first use.
     pub key_file: Option<PathBuf>,
+    /// Files with further keys: the one before it, or the next one while other processes have it already.
+    pub further_key_files: Vec<PathBuf>,
 }
 
 /// `[fingerprint]`.
@@ -125,6 +131,33 @@ pub struct ServeSection {
     pub limits: Limits,
     /// The review of tokens, and its mails.
     pub review: ReviewSettings,
+    /// The workers, which do what is to be done about leaks.
+    pub worker: WorkerSection,
+}
+
+/// `[serve.worker]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerSection {
+    /// Leaks that this process works on at once; 0: it only receives.
+    pub count: usize,
+    /// Failed attempts after which a task is a dead letter.
+    pub attempts: u32,
+    /// Pause after the first failed attempt; each further one is twice as long, an hour at most.
+    pub retry_seconds: u64,
+    /// After how long without a sign another worker takes a task over.
+    pub lease_seconds: u64,
+}
+
+impl Default for WorkerSection {
+    fn default() -> Self {
+        Self {
+            count: 4,
+            attempts: 12,
+            retry_seconds: 30,
+            lease_seconds: 60,
+        }
+    }
 }
 
 impl Default for ServeSection {
@@ -139,6 +172,7 @@ impl Default for ServeSection {
             presets: BTreeMap::new(),
             limits: Limits::default(),
             review: ReviewSettings::default(),
+            worker: WorkerSection::default(),
         }
     }
 }
@@ -196,13 +230,18 @@ impl Config {
         }
     }
 
-    /// The store's URL and key.
+    /// The store's URL and keys.
     ///
     /// # Errors
     /// No place to keep them, or a key file that cannot be used.
-    pub fn store(&self) -> Result<(String, Vec<u8>)> {
+    pub fn store(&self) -> Result<(String, StoreKeys)> {
         let url = self.url(self.store.url.as_ref(), "leaks.sqlite")?;
-        Ok((url, self.key(self.store.key_file.as_ref(), "store.key")?))
+        let current = StoreKey::from_slice(&self.key(self.store.key_file.as_ref(), "store.key")?)?;
+        let further = self.store.further_key_files.iter().map(|file| {
+            let key = existing_key_file(file).context("store.further_key_files")?;
+            StoreKey::from_slice(&key)
+        });
+        Ok((url, StoreKeys::new(current, further.collect::<Result<_>>()?)))
     }
 
     /// The token service's store URL (`given` wins over the file) and key.
@@ -251,17 +290,8 @@ impl Config {
     /// A file or variable that is named but not there.
     pub fn notify_settings(&self) -> Result<notify::Settings> {
         let mut settings = self.notify.clone();
-        if let Some(email) = &mut settings.email {
-            let (env, file) = (email.password_env.as_ref(), email.password_file.as_ref());
-            email.password = secret(env, file, "notify.email.password")?;
-        }
-        if let Some(webhook) = settings
-            .webhook
-            .as_mut()
-            .filter(|webhook| webhook.secret.is_none())
-        {
-            let (env, file) = (webhook.secret_env.as_ref(), webhook.secret_file.as_ref());
-            webhook.secret = secret(env, file, "notify.webhook.secret")?;
+        for wanted in settings.wanted() {
+            *wanted.place = secret(wanted.env, wanted.file, wanted.key)?;
         }
         Ok(settings)
     }

@@ -36,7 +36,10 @@ impl Case<'_> {
                 self.say("opened again, because it is alive");
             }
             // The proof that closed it stands until the service says otherwise.
-            _ if recorded.closed => return Ok(false),
+            _ if recorded.closed => {
+                self.closed = true;
+                return Ok(false);
+            }
             _ => {}
         }
         self.find_owners().await?;

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use zeroize::Zeroizing;
 
+use crate::database::new_private_file;
 use crate::secret::Secret;
 use crate::secret::mac_sha256;
-use crate::token_service::database::new_private_file;
 
 /// Shortest server key and shortest operator key, in bytes.
 pub(super) const SHORTEST_KEY: usize = 32;

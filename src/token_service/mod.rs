@@ -9,7 +9,6 @@ pub mod api;
 mod ask;
 pub mod audit;
 mod check;
-mod database;
 mod error;
 pub mod format;
 mod identity;

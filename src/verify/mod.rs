@@ -72,6 +72,16 @@ impl Verifier {
         }
     }
 
+    /// A verifier for another run of the same process: every secret is asked about anew, and what is known of services
+    /// stays.
+    #[must_use]
+    pub fn for_another_run(&self) -> Self {
+        Self {
+            asked: Once::default(),
+            ..self.clone()
+        }
+    }
+
     /// The caller that it asks with.
     pub fn caller(&self) -> &Caller {
         &self.caller

@@ -15,10 +15,12 @@ mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod imported; // rules of gitleaks and betterleaks
+mod intake; // the doors for reports of leaks
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
 mod packs; // the walk over packs against git2, and packs that lie
+mod pipeline; // tasks and workers, killed and starved
 mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify
 mod played_services; // whole services on loopback, and the real binary led through the loop

@@ -11,7 +11,7 @@ use sqlx::FromRow;
 
 pub use chain::{AuditHead, Checked};
 
-use crate::token_service::database::{Open, sql};
+use crate::database::{Open, sql};
 use crate::token_service::error::{Error, Result};
 use crate::token_service::model::Time;
 use crate::token_service::store::TokenService;
@@ -187,7 +187,7 @@ impl TokenService {
             let written = async {
                 let mut change = self.write().await?;
                 self.note(&mut change, told).await?;
-                change.commit().await
+                Ok::<_, Error>(change.commit().await?)
             };
             if let Err(error) = written.await {
                 tracing::error!(%error, "a refused attempt could not be written to the audit log");
@@ -215,7 +215,7 @@ impl TokenService {
             .bind(most)
             .bind(slug),
         };
-        asked.all(&self.pool).await
+        asked.all(&self.pool).await.map_err(Into::into)
     }
 
     /// The whole log, oldest first.

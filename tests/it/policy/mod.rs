@@ -1,10 +1,13 @@
 //! The table of decisions, and what no policy can make happen.
 
+mod explained; // the policy in sentences, and people in it
+mod look; // when a leak is looked at again
+
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 use unleak::finding::Severity;
 use unleak::leak::{DeadWhy, Leak, Revocation, Verdict};
-use unleak::policy::{Action, Decision, Policy, confirmed, decide};
+use unleak::policy::{Action, Decision, Policy, Standing, confirmed, decide};
 use unleak::rule::RuleSet;
 
 use crate::store::{held, sighting};
@@ -40,16 +43,24 @@ fn allowing(lines: &str) -> Policy {
     ))
 }
 
+/// How things stand after so many revocations in the hour before.
+fn standing(now: Timestamp, recent: usize) -> Standing {
+    Standing {
+        recent,
+        ..Standing::at(now)
+    }
+}
+
 /// The decision in short, an hour after the leak was first seen.
 fn short(leak: &Leak, policy: &Policy, recent: usize) -> String {
     let now = leak.first_seen + SignedDuration::from_hours(1);
-    let decision = decide(leak, policy, now, recent);
+    let decision = decide(leak, policy, &standing(now, recent));
     assert!(!decision.why().is_empty());
     match decision {
         Decision::Record { why } => format!("record: {why}"),
         Decision::Notify { why } => format!("notify: {why}"),
         Decision::Wait { until, why } => format!("wait until {until}: {why}"),
-        Decision::Approve { why } => format!("approve: {why}"),
+        Decision::Approve { why, .. } => format!("approve: {why}"),
         Decision::Act(order) => {
             assert!(order.is_for(leak) && order.fingerprint() == leak.fingerprint);
             format!("{} by {}", order.action(), order.rule())
@@ -201,7 +212,8 @@ fn the_first_entry_that_fits_decides_and_a_refused_revocation_leaves_the_next() 
 #[test]
 fn a_person_may_confirm_what_is_alive_and_nothing_else() {
     let policy = policy("deny = [\"other\"]");
-    let order = confirmed(&leak(), &policy, Action::Contain, "ada").unwrap();
+    let yes = standing(leak().first_seen, 0);
+    let order = confirmed(&leak(), &policy, Action::Contain, "ada", &yes).unwrap();
     assert_eq!(
         (order.action(), order.rule()),
         (Action::Contain, "confirmed by ada")
@@ -209,7 +221,7 @@ fn a_person_may_confirm_what_is_alive_and_nothing_else() {
     let refused = |change: fn(&mut Leak)| {
         let mut leak = leak();
         change(&mut leak);
-        confirmed(&leak, &policy, Action::Revoke, "ada")
+        confirmed(&leak, &policy, Action::Revoke, "ada", &yes)
             .unwrap_err()
             .to_string()
     };
@@ -263,10 +275,7 @@ fn a_policy_that_cannot_mean_what_it_says_is_refused() {
 
 #[test]
 fn names_that_exist_nowhere_are_found_before_they_silently_do_nothing() {
-    let mut rules = RuleSet::empty();
-    rules
-        .add("example", "example.toml", EXAMPLE)
-        .unwrap_or_else(|error| panic!("{error:#}"));
+    let rules = rules();
     let entry = |lines: &str| format!("[[allow]]\nname = \"a\"\naction = \"revoke\"\n{lines}\n");
     for good in [
         "deny = [\"example\", \"example/token\"]".to_owned(),
@@ -284,6 +293,14 @@ fn names_that_exist_nowhere_are_found_before_they_silently_do_nothing() {
     ] {
         assert!(policy(&bad).check(&rules).is_err(), "{bad}");
     }
+}
+
+fn rules() -> RuleSet {
+    let mut rules = RuleSet::empty();
+    rules
+        .add("example", "example.toml", EXAMPLE)
+        .unwrap_or_else(|error| panic!("{error:#}"));
+    rules
 }
 
 const EXAMPLE: &str = r#"
@@ -353,20 +370,20 @@ proptest! {
         let mut leak = leak();
         leak.verdict = verdict;
         let now: Timestamp = leak.first_seen + SignedDuration::from_hours(hours);
-        let decision = decide(&leak, &policy, now, recent);
+        let decision = decide(&leak, &policy, &standing(now, recent));
         assert!(matches!(decision, Decision::Record { .. } | Decision::Notify { .. }), "{decision:?}");
-        assert!(confirmed(&leak, &policy, Action::Revoke, "ada").is_err());
-        assert!(confirmed(&leak, &policy, Action::Contain, "ada").is_err());
+        assert!(confirmed(&leak, &policy, Action::Revoke, "ada", &standing(now, 0)).is_err());
+        assert!(confirmed(&leak, &policy, Action::Contain, "ada", &standing(now, 0)).is_err());
     }
 
     #[test]
     fn the_limit_and_the_deny_list_hold_under_every_policy(mut policy in any_policy(), hours in 0..100_i64) {
         let leak = leak();
         let now = leak.first_seen + SignedDuration::from_hours(hours);
-        let at_the_limit = decide(&leak, &policy, now, policy.limit_per_hour);
+        let at_the_limit = decide(&leak, &policy, &standing(now, policy.limit_per_hour));
         assert!(!matches!(at_the_limit, Decision::Act(_)));
         policy.deny = vec!["example".to_owned()];
-        let denied = decide(&leak, &policy, now, 0);
+        let denied = decide(&leak, &policy, &standing(now, 0));
         assert!(matches!(denied, Decision::Notify { .. }));
     }
 }

@@ -26,7 +26,7 @@ static SERVER: OnceLock<Server> = OnceLock::new();
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// The URL of a new, empty database.
-pub(super) async fn new_database() -> String {
+pub(crate) async fn new_database() -> String {
     let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(start))
         .await
         .unwrap();
@@ -69,15 +69,69 @@ fn start() -> Server {
         .tempdir_in("/tmp")
         .unwrap()
         .keep();
-    let child = launch(&folder);
-    let server = Server {
+    let child = started(&folder);
+    Server {
         before: "postgres://unleak@localhost/".to_owned(),
         after: format!("?host={}", folder.display()),
         _kept: Mutex::new(Some(child)),
-    };
+    }
+}
+
+/// A PostgreSQL of one test, which may stop it and start it again.
+pub(crate) struct Own {
+    folder: tempfile::TempDir,
+    running: Option<Child>,
+}
+
+impl Own {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("unleak-pg-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let mut own = Self {
+            folder,
+            running: None,
+        };
+        own.start_again();
+        std::fs::write(own.folder.path().join("keep"), "").unwrap();
+        own
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!(
+            "postgres://unleak@localhost/postgres?host={}",
+            self.folder.path().display()
+        )
+    }
+
+    /// Stops it at once, as when its machine goes down.
+    pub(crate) fn stop(&mut self) {
+        if let Some(mut child) = self.running.take() {
+            drop(child.stdin.take());
+            child.wait().unwrap();
+        }
+    }
+
+    pub(crate) fn start_again(&mut self) {
+        self.running = Some(started(self.folder.path()));
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Starts a server in this folder and waits until it answers.
+fn started(folder: &Path) -> Child {
+    // the log of a server that was stopped says that it is ready
+    let _none_yet = std::fs::remove_file(folder.join("log"));
+    let child = launch(folder);
     let socket = folder.join(".s.PGSQL.5432");
     let began = Instant::now();
-    while !socket.exists() || !answers(&folder) {
+    while !socket.exists() || !answers(folder) {
         let log = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
         assert!(
             began.elapsed() < Duration::from_secs(60),
@@ -86,7 +140,7 @@ fn start() -> Server {
         );
         std::thread::sleep(Duration::from_millis(50));
     }
-    server
+    child
 }
 
 /// Whether the server takes connections: its socket is there a moment before.
@@ -99,13 +153,14 @@ fn launch(folder: &Path) -> Child {
     let binaries = binaries();
     let script = r#"
         cd "$2" && umask 077
-        "$1/initdb" -D data -U unleak -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || exit 1
+        : >log
+        [ -d data ] || "$1/initdb" -D data -U unleak -A trust -E UTF8 --locale=C --no-sync >>log 2>&1 || exit 1
         "$1/postgres" -D data -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
             -c full_page_writes=off -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 &
         server=$!
         read -r _
         kill -QUIT "$server" && wait "$server"
-        rm -rf data
+        [ -e keep ] || rm -rf data
     "#;
     let mut command = Command::new("sh");
     command
@@ -118,8 +173,8 @@ fn launch(folder: &Path) -> Child {
         use std::os::unix::fs::MetadataExt as _;
         use std::os::unix::process::CommandExt as _;
         // PostgreSQL runs for anybody but root: whoever started us, or nobody
-        if std::fs::metadata(folder).unwrap().uid() == 0 {
-            const NOBODY: u32 = 65_534;
+        const NOBODY: u32 = 65_534;
+        if [0, NOBODY].contains(&std::fs::metadata(folder).unwrap().uid()) {
             std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
             command.uid(NOBODY).gid(NOBODY);
         }

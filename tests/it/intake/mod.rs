@@ -1,0 +1,15 @@
+//! The doors for reports of leaks: the real router on a real socket, a real store, real signatures, a key endpoint that
+//! is played.
+
+mod bytes;
+mod desk;
+mod github;
+mod hostile;
+mod keys;
+mod odd;
+mod others;
+mod report_to;
+mod reporter;
+mod stores;
+mod webhook;
+mod whole;

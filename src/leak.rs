@@ -99,6 +99,9 @@ pub struct Identity {
     pub organisations: Vec<String>,
     /// Scopes or permissions.
     pub scopes: Vec<String>,
+    /// Scopes that its use does not need, where the rule file knows what that is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_privileged: Vec<String>,
     /// Further values that later calls of the same service need, such as a numeric id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub more: BTreeMap<String, String>,
@@ -121,6 +124,7 @@ impl Identity {
         for (mine, theirs) in [
             (&mut self.organisations, other.organisations),
             (&mut self.scopes, other.scopes),
+            (&mut self.over_privileged, other.over_privileged),
         ] {
             for item in theirs {
                 if !mine.contains(&item) {

@@ -83,7 +83,22 @@ fn look(caller: &Caller, rule: &Rule, held: &Held, file: &RevokeFile) -> Way {
         .next()
         .flatten();
     let values = way::values(held, caller, service, base, place.as_ref());
-    way::look(service, file.with, &steps, file.page.as_ref(), &bases, &values)
+    Way {
+        effect: effect(file, caller.settings(&service.name).finish),
+        ..way::look(service, file.with, &steps, file.page.as_ref(), &bases, &values)
+    }
+}
+
+/// What a way does besides ending the token, for the plan.
+fn effect(file: &RevokeFile, finish: bool) -> Option<String> {
+    let undone = match (file.reversible, file.finish.is_empty()) {
+        (false, _) => None,
+        (true, false) if finish => Some("switched off, and made final once it is proved dead"),
+        (true, _) => Some("can be undone"),
+    };
+    let collateral = file.collateral.as_ref().map(|what| format!("collateral: {what}"));
+    let said: Vec<String> = undone.map(str::to_owned).into_iter().chain(collateral).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Revokes a token by the first way that is open and that the service takes, and proves it.
@@ -117,8 +132,8 @@ pub async fn revoke(
             continue;
         }
         match task.go(file).await {
-            Outcome::Accepted => return task.prove(&plan, file.with, None).await,
-            Outcome::Lost(why) => return task.prove(&plan, file.with, Some(why)).await,
+            Outcome::Accepted => return task.prove(&plan, file, None).await,
+            Outcome::Lost(why) => return task.prove(&plan, file, Some(why)).await,
             // A further way would meet the same limit, and this one is the one to take.
             Outcome::NotNow(why) => {
                 refusals.push(why);
@@ -160,6 +175,34 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Makes final what is proved, where the operator wants that; what could not be done is said and changes nothing.
+    async fn finish(&self, file: &RevokeFile) -> String {
+        let service = &self.rule.service;
+        if !file.reversible {
+            return String::new();
+        }
+        if file.finish.is_empty() || !self.caller.settings(&service.name).finish {
+            return ", can be undone".to_owned();
+        }
+        let base = match way::bases(self.caller, service, self.held, file.with, false) {
+            Ok(bases) => way::home(self.held, &bases).to_owned(),
+            Err(error) => return format!(", not made final: {error}"),
+        };
+        let touch = || -> BoxFuture<'_, bool> { Box::pin(async { false }) };
+        let run = steps::Run {
+            caller: self.caller,
+            service,
+            touch: &touch,
+        };
+        let values = way::values(self.held, self.caller, service, &base, None);
+        match run.steps(&file.finish, values).await {
+            Outcome::Accepted => ", then made final".to_owned(),
+            Outcome::Refused(why) | Outcome::NotNow(why) | Outcome::Lost(why) => {
+                format!(", can be undone; not made final: {why}")
+            }
+        }
+    }
+
     /// Goes one way: on each of its bases and in each organisation, up to the first that takes it, or everywhere.
     async fn go(&self, file: &RevokeFile) -> Outcome {
         let (service, steps) = (&self.rule.service, file.steps());
@@ -214,7 +257,7 @@ impl Task<'_> {
     }
 
     /// Asks until the token is dead, or until the limit. `lost` says what is known where the answer was lost.
-    async fn prove(&self, plan: &Plan, with: With, lost: Option<String>) -> Revocation {
+    async fn prove(&self, plan: &Plan, file: &RevokeFile, lost: Option<String>) -> Revocation {
         let limit = self.verifier.limit(self.rule);
         let proof = self
             .verifier
@@ -225,7 +268,7 @@ impl Task<'_> {
         let last = match proof {
             Ok(()) => {
                 return Revocation::Done {
-                    with: name(with).to_owned(),
+                    with: format!("{}{}", name(file.with), self.finish(file).await),
                 };
             }
             Err(last) => last,

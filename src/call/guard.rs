@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Origin, Url};
 
+use super::instead::Instead;
 use super::{CallError, ServiceSettings};
 use crate::rule::Service;
 
@@ -30,11 +31,12 @@ pub(super) enum Trust {
 /// The configured bases, by service.
 pub(super) struct Guard {
     configured: BTreeMap<String, Vec<(String, Origin)>>,
+    instead: BTreeMap<String, Instead>,
 }
 
 impl Guard {
     pub(super) fn new(services: &BTreeMap<String, ServiceSettings>) -> Result<Self> {
-        let mut configured = BTreeMap::new();
+        let (mut configured, mut instead) = (BTreeMap::new(), BTreeMap::new());
         for (name, settings) in services {
             let mut bases = Vec::new();
             for base in &settings.bases {
@@ -50,8 +52,9 @@ impl Guard {
                 bases.push((url.as_str().trim_end_matches('/').to_owned(), url.origin()));
             }
             configured.insert(name.clone(), bases);
+            instead.insert(name.clone(), Instead::new(name, &settings.instead)?);
         }
-        Ok(Self { configured })
+        Ok(Self { configured, instead })
     }
 
     /// The configured bases of a service, without a slash at the end.
@@ -60,6 +63,11 @@ impl Guard {
             .iter()
             .map(|(base, _)| base.clone())
             .collect()
+    }
+
+    /// Where a URL of a listed host is asked instead, if the configuration says so.
+    pub(super) fn instead(&self, service: &Service, url: &Url) -> Option<Url> {
+        self.instead.get(&service.name)?.of(url)
     }
 
     fn origins(&self, service: &str) -> &[(String, Origin)] {
@@ -77,6 +85,10 @@ impl Guard {
             .origins(&service.name)
             .iter()
             .any(|(_, known)| *known == origin)
+            || self
+                .instead
+                .get(&service.name)
+                .is_some_and(|to| to.leads_to(&origin))
         {
             return Ok(Trust::Configured);
         }

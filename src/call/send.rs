@@ -8,7 +8,6 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response};
 
@@ -84,7 +83,11 @@ impl Caller {
         may_repeat: bool,
     ) -> Result<Reply, CallError> {
         let inner = &self.0;
-        let trust = inner.guard.admit(service, &filled.url)?;
+        let mut trust = inner.guard.admit(service, &filled.url)?;
+        if let Some(url) = inner.guard.instead(service, &filled.url) {
+            filled.url = url;
+            trust = Trust::Configured;
+        }
         let (client, names) = inner.clients.of(trust);
         let host = filled.url.host_str().unwrap_or_default().to_owned();
         let port = filled.url.port_or_known_default().unwrap_or_default();
@@ -94,10 +97,8 @@ impl Caller {
             tries += 1;
             let permit = inner.limits.enter(&lane).await?;
             let started = Instant::now();
-            if let Some(how) = &call.sign {
-                // At each try anew: a signature holds for minutes.
-                sign::sign(&mut filled, how, values, Timestamp::now())?;
-            }
+            // At each try anew: a signature holds for minutes.
+            sign::sign(&mut filled, call, values)?;
             let pinned = names
                 .pin(service, &filled.url, inner.settings.connect_timeout)
                 .await;

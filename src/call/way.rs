@@ -6,7 +6,8 @@ use std::fmt;
 use super::{CallError, Caller, Values, steps, template};
 use crate::leak::Held;
 use crate::rule::Service;
-use crate::rule::file::{StepFile, With};
+use crate::rule::file::{SignFile, StepFile, With};
+use crate::rule::template::holes;
 
 /// Most organisations that are asked or acted in for one leak.
 const MOST_ORGANISATIONS: usize = 10;
@@ -128,8 +129,18 @@ fn closed(
         return Some(format!("services.{}.credential {why}", service.name));
     }
     let mut missing = steps::missing(steps, values);
+    // Whoever sends a further credential of the operator's needs no first one.
+    let sends_other = |step: &StepFile| {
+        template::names(&step.call())
+            .iter()
+            .any(|name| name.starts_with("operator-"))
+    };
     let operator = "operator".to_owned();
-    if with == With::Operator && !values.knows(&operator) && !missing.contains(&operator) {
+    if with == With::Operator
+        && !values.knows(&operator)
+        && !missing.contains(&operator)
+        && !steps.iter().any(sends_other)
+    {
         missing.push(operator);
     }
     let why = missing.into_iter().map(|name| {
@@ -145,9 +156,12 @@ fn closed(
 
 /// Whether the operator's credential goes into it as user and password.
 fn is_basic(step: &StepFile) -> bool {
+    let key = step.sign.iter().flat_map(SignFile::texts);
     step.headers
         .values()
-        .any(|header| header.contains("{basic:operator}"))
+        .chain(key)
+        .flat_map(|text| holes(text))
+        .any(|hole| ["{basic:operator}", "{user:operator}", "{password:operator}"].contains(&hole.whole))
 }
 
 /// Organisations that a leak reaches: what the service told, else the configured ones.

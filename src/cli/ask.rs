@@ -15,7 +15,7 @@ use crate::leak::{self, Held, Leak, Verdict};
 use crate::notify::Collect;
 use crate::report::Learnt;
 use crate::secret::Fingerprint;
-use crate::verify::Verifier;
+use crate::verify::{Verifier, weigh};
 
 /// Most leaks that are asked about at a time; each host has its own, lower limit.
 const AT_ONCE: usize = 16;
@@ -70,6 +70,23 @@ async fn verify(held: Vec<Held>, context: &Context) -> Result<BTreeMap<Fingerpri
         keep(&mut learnt, fingerprint, new);
     }
     Ok(learnt)
+}
+
+/// Gives findings that are alive the severity of what they open.
+pub(super) fn weighed(findings: &mut [Finding], learnt: &BTreeMap<Fingerprint, Learnt>, context: &Context) {
+    for finding in findings.iter_mut() {
+        let Some(known) = learnt.get(&finding.fingerprint) else {
+            continue;
+        };
+        let live = known.verdict.as_ref().is_some_and(Verdict::is_live);
+        if let Some(rule) = context
+            .rules
+            .find(&finding.rule)
+            .filter(|rule| live && !rule.public)
+        {
+            finding.severity = weigh(rule, &known.identity).severity;
+        }
+    }
 }
 
 /// One after the other, so that a limit of the policy counts every one before the next is decided.

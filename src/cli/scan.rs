@@ -191,6 +191,7 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         write_baseline(path, &findings)?;
     }
     let learnt = learn(args, &findings, &context)?;
+    ask::weighed(&mut findings, &learnt, &context);
     let report = Report {
         rules: cards(&context, &findings, &refused),
         findings,

@@ -107,7 +107,14 @@ impl SubjectArgs {
 
     fn recognised(&self, text: &[u8], context: &Context) -> Result<Vec<Finding>> {
         let mut rules = context.rules.clone();
-        rules.select(self.rule.as_slice(), &[])?;
+        let wanted: Vec<String> = self.rule.iter().cloned().collect();
+        let parts = rules
+            .rules
+            .iter()
+            .filter(|rule| wanted.contains(&rule.id.to_string()));
+        let parts = parts.flat_map(|rule| rule.part_rules().map(ToString::to_string));
+        let with_parts: Vec<String> = wanted.iter().cloned().chain(parts).collect();
+        rules.select(&with_parts, &[])?;
         let limits = Limits {
             jobs: 1,
             largest: LONGEST,
@@ -115,8 +122,23 @@ impl SubjectArgs {
         };
         let mut scan = Scan::new(&rules, context.config.fingerprint_key()?, limits);
         scan.stdin(&mut &*text);
-        Ok(scan.finish())
+        let mut findings = scan.finish();
+        match &self.rule {
+            Some(rule) => findings
+                .retain(|finding| finding.rule.as_str() == rule || finding.rule.service() == rule.as_str()),
+            None => without_parts(&mut findings),
+        }
+        Ok(findings)
     }
+}
+
+/// Leaves out what is a part of another secret of the same input: the id beside its key.
+fn without_parts(findings: &mut Vec<Finding>) {
+    let parts: Vec<Secret> = findings
+        .iter()
+        .flat_map(|finding| finding.parts.values().cloned())
+        .collect();
+    findings.retain(|finding| !finding.parts.is_empty() || !parts.contains(&finding.secret));
 }
 
 async fn stored(beginning: &str, store: &Store) -> Result<Held> {

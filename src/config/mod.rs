@@ -101,12 +101,30 @@ pub struct ServiceSection {
     pub credential_env: Option<String>,
     /// File with the operator's credential.
     pub credential_file: Option<PathBuf>,
+    /// Further credentials of the operator, by the names that the rule file gives them.
+    pub credentials: BTreeMap<String, CredentialSection>,
+    /// Listed host to the URL where it is reached instead: a private endpoint, a gateway.
+    pub instead: BTreeMap<String, String>,
+    /// Values with which a token is bait (accounts of AWS), beside those that the rule file knows.
+    pub canaries: Vec<String>,
+    /// Make final what can be undone, once a token is proved dead: AWS deletes the key that was switched off.
+    pub finish: bool,
     /// Organisations to ask for where the service does not tell.
     pub organisations: Vec<String>,
     /// Further values for `{name}` in requests.
     pub values: BTreeMap<String, String>,
     /// How long to wait for the service to settle, instead of the rule file's times.
     pub settle_seconds: Option<u64>,
+}
+
+/// `[services.NAME.credentials.OTHER]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CredentialSection {
+    /// Environment variable that holds it.
+    pub env: Option<String>,
+    /// File that holds it.
+    pub file: Option<PathBuf>,
 }
 
 /// `[serve]`.
@@ -328,6 +346,10 @@ impl Config {
                     section.credential_file.as_ref(),
                     &key,
                 )?,
+                credentials: further(name, section)?,
+                instead: section.instead.clone(),
+                canaries: section.canaries.clone(),
+                finish: section.finish,
                 organisations: section.organisations.clone(),
                 values: section.values.clone(),
                 settle: section.settle_seconds.map(Duration::from_secs),
@@ -341,4 +363,16 @@ impl Config {
             ..CallSettings::default()
         })
     }
+}
+
+/// The further credentials of a service that are there.
+fn further(service: &str, section: &ServiceSection) -> Result<BTreeMap<String, Secret>> {
+    let mut found = BTreeMap::new();
+    for (name, given) in &section.credentials {
+        let key = format!("services.{service}.credentials.{name}");
+        if let Some(secret) = secret(given.env.as_ref(), given.file.as_ref(), &key)? {
+            found.insert(name.clone(), secret);
+        }
+    }
+    Ok(found)
 }

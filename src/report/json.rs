@@ -258,6 +258,7 @@ impl<'a> View<'a> {
             email: identity.email.as_ref().map(text),
             organisations: identity.organisations.iter().map(text).collect(),
             scopes: identity.scopes.iter().map(text).collect(),
+            over_privileged: identity.over_privileged.iter().map(text).collect(),
             more: identity
                 .more
                 .iter()

@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Case;
 use crate::leak::{Identity, Owner, OwnerReason, Revocation, Verdict};
 use crate::owner;
-use crate::verify::Answer;
+use crate::verify::{Answer, weigh};
 
 impl Case<'_> {
     /// Whether there is anything left to decide: not for a token that is dead, which is closed here.
@@ -86,6 +86,9 @@ impl Case<'_> {
             Verdict::Dead { why, reason } => format!("dead: {why} ({reason})"),
             Verdict::Unknown { reason } => format!("whether it is alive is unknown: {reason}"),
         };
+        if verdict.is_live() {
+            leak.severity = weigh(self.rule, &identity).severity;
+        }
         leak.identity = identity;
         leak.verdict = Some(verdict);
         self.say(said);

@@ -9,10 +9,7 @@ use regex::bytes::{Captures, Match, Regex};
 
 use super::allow::{Allowlist, Target};
 use super::checksum::Checksum;
-use super::file::{
-    ContainFile, ContextFile, DecodeFile, Looks, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
-    VerifyFile,
-};
+use super::file::{ContextFile, DecodeFile, Looks, RuleFile, ServiceFile};
 use super::keywords;
 use super::lead::Lead;
 use super::pattern::{self, Pattern};
@@ -108,6 +105,10 @@ pub struct Rule {
     pub context: Option<Context>,
     /// Other parts, by full id.
     pub needs: Vec<RuleId>,
+    /// Parts that are taken where they stand near: name, and the rules of which one is it.
+    pub near: Vec<(String, Vec<RuleId>)>,
+    /// Groups whose text is a fact.
+    pub facts: Vec<Cow<'static, str>>,
     /// Whether the secret describes itself.
     pub(super) decodes: bool,
     /// Which part of a match is the secret.
@@ -130,7 +131,7 @@ impl Rule {
             .get_or_init(|| pattern::build(&self.pattern).expect("the pattern was checked on load"))
     }
 
-    fn written(&self) -> &RuleFile {
+    pub(super) fn written(&self) -> &RuleFile {
         &self.service.file().rule[self.place]
     }
 
@@ -181,45 +182,11 @@ impl Rule {
         plain(&self.written().rejects)
     }
 
-    /// How to ask whether it is alive.
-    pub fn verify(&self) -> Option<&VerifyFile> {
-        self.section(
-            self.written().verify.as_ref(),
-            self.service.file().verify.as_ref(),
-        )
-    }
-
-    /// How to find organisation owners.
-    pub fn owners(&self) -> Option<&OwnersFile> {
-        self.section(
-            self.written().owners.as_ref(),
-            self.service.file().owners.as_ref(),
-        )
-    }
-
-    /// What an organisation can do.
-    pub fn contain(&self) -> Option<&ContainFile> {
-        self.section(
-            self.written().contain.as_ref(),
-            self.service.file().contain.as_ref(),
-        )
-    }
-
-    /// How to revoke.
-    pub fn revoke(&self) -> Option<&RevokeFile> {
-        self.section(
-            self.written().revoke.as_ref(),
-            self.service.file().revoke.as_ref(),
-        )
-    }
-
-    fn section<'a, T>(&self, own: Option<&'a Section<T>>, default: Option<&'a T>) -> Option<&'a T> {
-        match own {
-            _ if self.public => None,
-            Some(Section::Own(own)) => Some(own),
-            Some(Section::Off) => None,
-            None => default,
-        }
+    /// Every rule whose matches are parts of this one's.
+    pub fn part_rules(&self) -> impl Iterator<Item = &RuleId> {
+        self.needs
+            .iter()
+            .chain(self.near.iter().flat_map(|(_, rules)| rules))
     }
 
     /// Why a match of a rule that is less sure than `least` does not count.
@@ -304,7 +271,8 @@ fn with_rules(
     let mut rules = Vec::with_capacity(written.len());
     for (place, (rule, shape, imported)) in written.into_iter().enumerate() {
         let id = rule.id.clone();
-        if let Some(lost) = rule.needs.iter().find(|other| !ids.contains(other.as_str())) {
+        let mut parts = rule.needs.iter().chain(rule.near.values().flatten());
+        if let Some(lost) = parts.find(|other| !ids.contains(other.as_str())) {
             bail!("{shown}: rule {id:?} needs {lost:?}, which this file does not have");
         }
         let compiled =
@@ -341,6 +309,9 @@ fn one(
             "decode.group names {:?}, which the pattern does not have",
             decode.group
         );
+    }
+    if let Some(lost) = file.facts.iter().find(|group| !shape.groups.contains(group)) {
+        bail!("facts names {lost:?}, a group that the pattern does not have");
     }
     let context = file.context.as_ref().map(Context::of);
     let keywords = shape.keywords;
@@ -382,6 +353,15 @@ fn one(
             .iter()
             .map(|other| RuleId::new(&service.name, other))
             .collect(),
+        near: file
+            .near
+            .iter()
+            .map(|(name, rules)| {
+                let rules = rules.iter().map(|other| RuleId::new(&service.name, other));
+                (name.clone(), rules.collect())
+            })
+            .collect(),
+        facts: file.facts.into_iter().map(Cow::Owned).collect(),
         decodes: file.decode.is_some(),
         secret: imported.secret,
         path: imported.path,

@@ -17,7 +17,9 @@ pub mod lead;
 mod pattern;
 pub mod placeholder;
 pub mod random;
+mod section;
 mod service;
+pub mod template;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -175,7 +177,11 @@ impl RuleSet {
             return;
         }
         self.least = least;
-        let needed: BTreeSet<RuleId> = self.rules.iter().flat_map(|rule| rule.needs.clone()).collect();
+        let needed: BTreeSet<RuleId> = self
+            .rules
+            .iter()
+            .flat_map(|rule| rule.part_rules().cloned())
+            .collect();
         let weak = |rule: &mut Arc<Rule>| rule.confidence > least && !needed.contains(&rule.id);
         let off = self.rules.extract_if(.., weak);
         self.off.extend(off.map(|rule| {

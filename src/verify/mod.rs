@@ -11,6 +11,7 @@
 mod again;
 mod judge;
 mod probe;
+mod weigh;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -21,12 +22,13 @@ use tokio::sync::OnceCell;
 
 pub use judge::{identity, judge};
 pub use probe::made_up;
+pub use weigh::{Weight, weigh};
 
-use crate::call::{CallError, Caller, Reply, Values, expect};
+use crate::call::{CallError, Caller, Reply, Values, expect, template};
 use crate::finding::RuleId;
 use crate::leak::{Held, Identity, Verdict};
 use crate::rule::Rule;
-use crate::rule::file::{IdentityFile, VerifyFile};
+use crate::rule::file::{Expect, IdentityFile, VerifyFile};
 use crate::secret::Fingerprint;
 
 /// What the service says of a secret.
@@ -105,6 +107,7 @@ impl Verifier {
             Err(reason) => (Verdict::unknown(reason), Identity::default()),
         };
         identity.merge(offline);
+        identity.over_privileged = weigh::beyond_use(rule, &identity);
         Answer { verdict, identity }
     }
 
@@ -121,6 +124,20 @@ impl Verifier {
             Err(CallError::NoBase { .. }) if !needs_base(verify) => vec![String::new()],
             Err(error) => return Err(error.to_string()),
         };
+        let asked = template::names(&verify.call());
+        let apart = |(name, rules): &&(String, Vec<RuleId>)| {
+            asked.contains(name)
+                && !held.parts.contains_key(name)
+                && !self.gives(rule, name)
+                && !rules.is_empty()
+        };
+        if let Some((_, rules)) = rule.near.iter().find(apart) {
+            let rules: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
+            return Err(format!(
+                "its other part ({}) does not stand near it: give both in one text",
+                rules.join(" or ")
+            ));
+        }
         let several = bases.len() > 1;
         let mut dead: Option<Verdict> = None;
         let mut unknown: Vec<String> = Vec::new();
@@ -140,6 +157,11 @@ impl Verifier {
             Some(dead) if unknown.is_empty() => Ok((dead, Identity::default())),
             _ => Err(unknown.join("; ")),
         }
+    }
+
+    /// Whether the configuration gives this value.
+    fn gives(&self, rule: &Rule, name: &str) -> bool {
+        self.caller.settings(&rule.service.name).values.contains_key(name)
     }
 
     /// One base's answer.
@@ -194,12 +216,12 @@ impl Verifier {
             .as_ref()
             .filter(|fallback| expect::any(&fallback.when, &reply))
         else {
-            let verdict = judge(&verify.live, &verify.dead, &reply);
+            let verdict = judged(&verify.live, &verify.dead, &reply, &values);
             return with_identity(verdict, &verify.identity, &reply, held);
         };
         match self.caller.ask(&rule.service, &fallback.call(), &values).await {
             Ok(reply) => {
-                let verdict = judge(&fallback.live, &fallback.dead, &reply);
+                let verdict = judged(&fallback.live, &fallback.dead, &reply, &values);
                 with_identity(verdict, &fallback.identity, &reply, held)
             }
             Err(error) => (Verdict::unknown(error.to_string()), Identity::default()),
@@ -234,6 +256,10 @@ impl Verifier {
             }
         }
     }
+}
+
+fn judged(live: &[Expect], dead: &[Expect], reply: &Reply, values: &Values) -> Verdict {
+    judge(&expect::fill(live, values), &expect::fill(dead, values), reply)
 }
 
 fn with_identity(verdict: Verdict, file: &IdentityFile, reply: &Reply, held: &Held) -> (Verdict, Identity) {

@@ -26,6 +26,7 @@ mod played; // a service played on loopback, for call, probe and verify
 mod played_services; // whole services on loopback, and the real binary led through the loop
 mod policy; // what may be done
 mod probe; // made-up tokens
+mod real; // services of others that run here: an OAuth server, JupyterHub, moto
 mod replies; // recorded exchanges against the rules' expectations
 mod report; // text, JSON
 mod respond; // the life of one leak, cut off anywhere

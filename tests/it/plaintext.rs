@@ -316,7 +316,7 @@ fn no_output_log_database_notice_or_crash_holds_a_secret() {
     }
     for secret in &secrets {
         for args in [
-            &["verify", "-vv", "--json"][..],
+            &["verify", "-vv", "--format", "json"][..],
             &["verify"],
             &["owners", "-vv"],
             &["revoke", "--yes", "-vv"],

@@ -133,7 +133,18 @@ fn head(service: &Service, notes: &mut Notes<'_>) {
         hosts,
         regions,
         values,
+        credentials,
+        canaries,
     } = &service.head();
+    notes.add_unless(
+        credentials
+            .values()
+            .chain(values.values())
+            .all(|what| !what.trim().is_empty())
+            && canaries.values().all(|values| !values.is_empty()),
+        "service.credentials, values or canaries says nothing of one of its names",
+        "say what it is",
+    );
     notes.add_unless(
         !name.trim().is_empty(),
         "service.name is empty",

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use super::calls::{self, Frame, is_list, is_page, is_pointer, uses};
 use super::{Notes, replies};
 use crate::rule::compile::Rule;
-use crate::rule::file::{CallFile, FindFile, IdentityFile, OwnersFile, Paging, StepFile, VerifyFile, With};
+use crate::rule::file::{
+    CallFile, FindFile, IdentityFile, OwnersFile, Paging, RevokeFile, StepFile, VerifyFile, With,
+};
+use crate::rule::template;
 
 const READING: [&str; 2] = ["GET", "HEAD"];
 const ASKING: [&str; 3] = ["GET", "HEAD", "POST"];
@@ -60,15 +63,41 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
                 format!("{place} has an otherwise of its own"),
                 "list all ways under [revoke], in order",
             );
-            let way = Way {
-                place,
-                with: one.with,
-                steps: one.steps(),
-                page: one.page.as_deref(),
-            };
-            way.check(rule, &online, notes);
+            revocation(rule, one, place, &online, notes);
         }
+        let reversible: Vec<bool> = file
+            .ways()
+            .map(|way| way.reversible || way.with == With::Session)
+            .collect();
+        notes.add_unless(
+            reversible.is_sorted_by(|a, b| a >= b),
+            "[revoke] a way that can be undone stands behind one that cannot",
+            "put it first",
+        );
     }
+}
+
+fn revocation(rule: &Rule, one: &RevokeFile, place: String, known: &BTreeSet<String>, notes: &mut Notes<'_>) {
+    notes.add_unless(
+        one.collateral.as_ref().is_none_or(|what| !what.trim().is_empty()),
+        format!("{place} collateral is empty"),
+        "say what else ends, or leave it out",
+    );
+    notes.add_unless(
+        one.finish.is_empty() || one.reversible,
+        format!("{place} has a finish and is not reversible"),
+        "only what can be undone is made final later",
+    );
+    let way = |place, steps| Way {
+        place,
+        with: one.with,
+        steps,
+        page: one.page.as_deref(),
+    };
+    if !one.finish.is_empty() {
+        way(format!("{place} finish"), one.finish.clone()).check(rule, known, notes);
+    }
+    way(place, one.steps()).check(rule, known, notes);
 }
 
 /// Names that are filled before the service was asked anything.
@@ -76,6 +105,24 @@ fn offline_names(rule: &Rule, notes: &mut Notes<'_>) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = ["secret", "base", "operator"].map(str::to_owned).into();
     known.extend(rule.service.head().values.keys().cloned());
     known.extend(rule.needs.iter().map(|part| part.rule().to_owned()));
+    known.extend(rule.near.iter().map(|(name, _)| name.clone()));
+    known.extend(rule.facts.iter().map(|name| name.clone().into_owned()));
+    let further = rule.service.head().credentials.keys();
+    known.extend(further.map(|name| format!("operator-{name}")));
+    for (_, part) in rule.near.iter().flat_map(|(_, rules)| rules.iter().enumerate()) {
+        let other = rule
+            .service
+            .file()
+            .rule
+            .iter()
+            .find(|other| other.id == part.rule());
+        known.extend(
+            other
+                .and_then(|other| other.decode.as_ref())
+                .into_iter()
+                .flat_map(|decode| decode.take.keys().cloned()),
+        );
+    }
     if let Some(decode) = rule.decode() {
         for (name, pointer) in &decode.take {
             notes.add_unless(
@@ -135,18 +182,27 @@ fn identity(place: &str, identity: &IdentityFile, notes: &mut Notes<'_>) {
     }
 }
 
+/// Methods of a question: a POST says why it only reads.
+fn reading(why: Option<&String>) -> &'static [&'static str] {
+    if why.is_some_and(|why| !why.trim().is_empty()) {
+        &ASKING
+    } else {
+        &READING
+    }
+}
+
 fn asks(rule: &Rule, verify: &VerifyFile, known: &BTreeSet<String>, notes: &mut Notes<'_>) {
-    let says_why = verify.reads.as_ref().is_some_and(|why| !why.trim().is_empty());
     let frame = Frame {
         place: "[verify]".to_owned(),
         known,
-        methods: if says_why { &ASKING } else { &READING },
+        methods: reading(verify.reads.as_ref()),
     };
     calls::check(rule, &verify.call(), &frame, notes);
+    let by_key = verify.live.iter().all(|live| live.certifies.is_some());
     notes.add_unless(
-        uses(&verify.call(), "secret"),
+        by_key || uses(&verify.call(), "secret"),
         "[verify] does not send {secret}",
-        "ask about the token itself",
+        "ask about the token itself, or compare its public key (certifies)",
     );
     replies::verdicts("[verify]", &verify.live, &verify.dead, notes);
     identity("[verify]", &verify.identity, notes);
@@ -154,7 +210,7 @@ fn asks(rule: &Rule, verify: &VerifyFile, known: &BTreeSet<String>, notes: &mut 
         let frame = Frame {
             place: "[verify.fallback]".to_owned(),
             known,
-            methods: &READING,
+            methods: reading(fallback.reads.as_ref()),
         };
         calls::check(rule, &fallback.call(), &frame, notes);
         notes.add_unless(
@@ -172,7 +228,7 @@ fn asks(rule: &Rule, verify: &VerifyFile, known: &BTreeSet<String>, notes: &mut 
         let frame = Frame {
             place: format!("[[verify.identify]] no. {}", at + 1),
             known: &known,
-            methods: &READING,
+            methods: reading(one.reads.as_ref()),
         };
         calls::check(rule, &one.call(), &frame, notes);
         identity(&frame.place, &one.identity, notes);
@@ -228,7 +284,11 @@ fn list(place: &str, each: &str, next: Option<&Paging>, notes: &mut Notes<'_>) {
 
 /// Whether the calls carry what they say they go with.
 fn authority(place: &str, with: With, calls: &[CallFile], notes: &mut Notes<'_>) {
-    let operator = calls.iter().any(|call| uses(call, "operator"));
+    let of_operator = |name: &str| name == "operator" || name.starts_with("operator-");
+    let operator = calls
+        .iter()
+        .flat_map(|call| calls::all_holes(call))
+        .any(|hole| hole.names().any(of_operator));
     let secret = calls.iter().any(|call| uses(call, "secret"));
     match with {
         With::Secret => notes.add_unless(
@@ -313,6 +373,7 @@ impl Way<'_> {
             let given = step
                 .save
                 .keys()
+                .chain(step.save_secret.keys())
                 .chain(step.find.iter().flat_map(|find| find.take.keys()));
             let given: Vec<String> = given.cloned().collect();
             for name in &given {
@@ -345,11 +406,11 @@ fn picks(
         "say which entry is meant: never the first of a list",
     );
     for (pointer, value) in &find.conditions {
-        let filled = calls::holes(value);
+        let filled = template::names(value);
         notes.add_unless(
             is_pointer(pointer)
-                && filled.iter().any(|hole| hole.name != "base")
-                && filled.iter().all(|hole| known.contains(&hole.name)),
+                && filled.iter().any(|name| name != "base")
+                && filled.iter().all(|name| known.contains(name)),
             format!("{place} find.where {pointer:?} = {value:?} does not tell one entry from another"),
             "compare a JSON pointer with a name that is filled here, such as {principal}",
         );

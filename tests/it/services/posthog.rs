@@ -257,7 +257,7 @@ fn a_403_for_a_missing_scope_is_live() {
     for old in [false, true] {
         cloud.us.play().old = old;
         cloud.eu.play().old = old;
-        let ran = desk.run_with(&["verify", "--json"], &personal());
+        let ran = desk.run_with(&["verify", "--format", "json"], &personal());
         assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
         assert!(old || ran.out.contains("query:read"), "{}", ran.out);
     }

@@ -81,7 +81,7 @@ fn a_leak_goes_the_same_way_by_its_fingerprint_with_a_person_saying_yes() {
     assert!(!desk.outbox().is_empty(), "yet people are told");
     let name = fingerprint(&finding);
 
-    let asked = desk.run(&["verify", &name, "--json"]);
+    let asked = desk.run(&["verify", &name, "--format", "json"]);
     assert_eq!(asked.code, 1, "{}", asked.err);
     let owners = desk.run(&["owners", &name]);
     assert!(

@@ -1,5 +1,5 @@
-//! Recorded exchanges of `fixtures/replies/<service>/<verdict>-<name>.http`, read with the expectations of the rule
-//! that their first line names: each must come to the verdict in its name.
+//! Recorded exchanges of `fixtures/replies/<service>/<verdict>-<name>.http` and `fixtures/actions`, replayed by the rule
+//! that their first line names: each must come to the verdict or the outcome in its name.
 //!
 //! ```text
 //! X-Rule: personal-access-token        the rule; "X-Ask: fallback" for the second question
@@ -11,58 +11,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a recording that cannot be read must fail")]
 
+mod engine;
+mod key;
+mod recording;
+
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use recording::Exchange;
 use unleak::call::{Reply, expect};
 use unleak::leak::{DeadWhy, Verdict};
-use unleak::rule::{Rule, RuleSet};
+use unleak::rule::RuleSet;
 use unleak::verify::judge;
 
-struct Exchange {
-    rule: String,
-    fallback: bool,
-    reply: Reply,
-}
-
-fn read(path: &Path) -> Exchange {
-    let text = fs::read_to_string(path).unwrap();
-    let (notes, reply) = text
-        .split_once("HTTP/1.1 ")
-        .unwrap_or_else(|| panic!("{}: no status line", path.display()));
-    let note = |name: &str| {
-        notes
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .map(|value| value.trim_start_matches(':').trim().to_owned())
-    };
-    let (head, body) = reply.split_once("\n\n").unwrap_or((reply, ""));
-    let headers = head
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name, value.as_bytes()));
-    Exchange {
-        rule: note("X-Rule").unwrap_or_else(|| panic!("{}: no X-Rule", path.display())),
-        fallback: note("X-Ask").is_some_and(|ask| ask == "fallback"),
-        reply: Reply::new(
-            head[..3].parse().unwrap(),
-            headers,
-            body.trim_end().as_bytes().to_vec(),
-        ),
-    }
-}
-
-/// The verdict's word, `fallback` where the first reply leads to the second question.
-fn verdict(rule: &Rule, exchange: &Exchange) -> &'static str {
-    let verify = rule.verify().unwrap();
-    let (live, dead) = match &verify.fallback {
-        Some(fallback) if exchange.fallback => (&fallback.live, &fallback.dead),
-        Some(fallback) if expect::any(&fallback.when, &exchange.reply) => return "fallback",
-        _ => (&verify.live, &verify.dead),
-    };
-    match judge(live, dead, &exchange.reply) {
+/// The verdict's word in the name of a recording.
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
         Verdict::Live { .. } => "live",
         Verdict::Unknown { .. } => "unknown",
         Verdict::Dead { why, .. } => match why {
@@ -75,39 +39,48 @@ fn verdict(rule: &Rule, exchange: &Exchange) -> &'static str {
 }
 
 fn recorded() -> BTreeMap<String, Vec<PathBuf>> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/replies"));
     let mut all: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
-    for service in fs::read_dir(root).unwrap() {
-        let service = service.unwrap().path();
-        let name = service.file_name().unwrap().to_string_lossy().into_owned();
-        for file in fs::read_dir(&service).unwrap() {
-            all.entry(name.clone()).or_default().push(file.unwrap().path());
-        }
+    for file in recording::all("replies") {
+        let service = file.parent().and_then(Path::file_name).unwrap().to_string_lossy();
+        all.entry(service.into_owned()).or_default().push(file.clone());
     }
     all
 }
 
-#[test]
-fn every_recorded_reply_comes_to_the_verdict_in_its_name() {
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+#[tokio::test]
+async fn every_recorded_exchange_comes_to_what_its_name_says_through_the_real_engine() {
     let set = RuleSet::bundled().unwrap();
+    let mut stage = engine::Stage::start().await;
+    let replies = recording::all("replies");
     let mut wrong = Vec::new();
-    for (service, files) in recorded() {
-        for path in files {
-            let exchange = read(&path);
-            let id = format!("{service}/{}", exchange.rule);
-            let rule = set
-                .rules
+    for path in replies.iter().chain(&recording::all("actions")) {
+        let exchange = Exchange::read(path);
+        let rule = engine::rule_of(&set, path, &exchange);
+        // The first reply that leads to a second question.
+        let before = (exchange.ask == "fallback").then(|| {
+            let first = replies
                 .iter()
-                .find(|rule| rule.id.as_str() == id)
-                .unwrap_or_else(|| panic!("{}: no rule {id}", path.display()));
-            let verdict = verdict(rule, &exchange);
-            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-            if !name.starts_with(&format!("{verdict}-")) && name != verdict {
-                wrong.push(format!("{}: {verdict}", path.display()));
-            }
+                .filter(|other| other.parent() == path.parent() && stem(other).starts_with("fallback"));
+            let mut first = first
+                .map(|other| Exchange::read(other))
+                .filter(|other| other.rule == exchange.rule);
+            first
+                .next()
+                .unwrap_or_else(|| panic!("{}: no fallback-… leads to it", path.display()))
+        });
+        let (outcome, found) = stage.replay(rule, &exchange, before.as_ref()).await;
+        let name = stem(path);
+        let name = name.strip_prefix(&format!("{}-", exchange.ask)).unwrap_or(&name);
+        let named = name == outcome || name.starts_with(&format!("{outcome}-")) || exchange.ask == "owners";
+        if !named || found != exchange.found {
+            wrong.push(format!("{}: {outcome} {found:?}", path.display()));
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 /// The services that unleak was first made for; their exchanges are written by hand from their sources. The calls of the
@@ -154,12 +127,12 @@ fn every_dead_reply_of_every_recorded_rule_is_recorded() {
         let (Some(verify), Some(files)) = (rule.verify(), all.get(&rule.service.name)) else {
             continue;
         };
-        let exchanges: Vec<_> = files.iter().map(|path| read(path)).collect();
+        let exchanges: Vec<_> = files.iter().map(|path| Exchange::read(path)).collect();
         for (at, wanted) in verify.dead.iter().enumerate() {
             assert!(
                 exchanges
                     .iter()
-                    .any(|exchange| expect::matches(wanted, &exchange.reply)),
+                    .any(|exchange| wanted.absent.is_some() || expect::matches(wanted, &exchange.reply())),
                 "{}: no reply under fixtures/replies meets dead no. {}",
                 rule.id,
                 at + 1

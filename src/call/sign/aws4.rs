@@ -1,4 +1,4 @@
-//! Signs a filled request the way the service wants it: AWS Signature Version 4.
+//! Signs a filled request the way AWS wants it: Signature Version 4.
 //!
 //! The key never leaves the process: only the signature made with it does. It must never change what a request says, nor
 //! where it goes. Described in <https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html>.
@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 
-use super::template::{self, Filled};
-use super::{CallError, Values};
-use crate::rule::file::SignFile;
+use crate::call::template::{self, Filled};
+use crate::call::{CallError, Values};
+use crate::rule::file::Aws4File;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -21,7 +21,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// A part of the key pair that is not known, and a URL without a host.
 pub(super) fn sign(
     filled: &mut Filled,
-    sign: &SignFile,
+    sign: &Aws4File,
     values: &Values,
     now: Timestamp,
 ) -> Result<(), CallError> {
@@ -134,7 +134,7 @@ mod tests {
 
     use super::sign;
     use crate::call::{Values, template};
-    use crate::rule::file::{CallFile, SignFile};
+    use crate::rule::file::{Aws4File, CallFile};
 
     fn signed(request: &str, body: Option<&str>) -> String {
         let call = CallFile {
@@ -156,8 +156,7 @@ mod tests {
             "secret",
             &["wJalrXUtnFEMI/K7MDENG", "+bPxRfiCYEXAMPLEKEY"].concat(),
         );
-        let file = SignFile {
-            way: crate::rule::file::SignWay::Aws4,
+        let file = Aws4File {
             id: "{access-key-id}".to_owned(),
             key: "{secret}".to_owned(),
             session: None,

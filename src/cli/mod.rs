@@ -19,6 +19,7 @@ pub mod serve;
 mod subject;
 pub mod token;
 pub mod verify;
+mod wanted;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;

@@ -4,6 +4,7 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
+mod excerpt;
 mod explain;
 mod gate;
 pub mod ignore;

@@ -43,6 +43,7 @@ impl Hit {
             },
             decoded_via: None,
             line_hash: self.line_hash,
+            excerpt: Some(self.excerpt),
             suppression: refused.or(self.suppression),
         }
     }

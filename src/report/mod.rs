@@ -126,7 +126,7 @@ impl Format {
 
     /// Whether it has room for what was matched and is no finding, and for marks.
     pub fn explains(self) -> bool {
-        matches!(self, Self::Text | Self::Json | Self::Jsonl | Self::Html)
+        matches!(self, Self::Text | Self::Json | Self::Jsonl)
     }
 }
 

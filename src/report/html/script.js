@@ -6,16 +6,16 @@
   const [text, path, service, count, nothing] = ["text", "path", "service", "count", "nothing"].map(field);
   const boxes = [...form.querySelectorAll("input[type=checkbox]")];
   const leaks = [...document.querySelectorAll(".leak")].map((node) => ({ node, at: node.dataset, shown: true }));
-  let places = 0;
+  const isLong = document.querySelector(".long") !== null;
 
-  // Read once, when somebody first filters: a page of ten thousand leaks opens without it.
+  // Read once, after the page stands: opening one of ten thousand leaks does not wait for it.
   let isRead = false;
   const read = () => {
     if (isRead) return;
     isRead = true;
     for (const leak of leaks) {
       leak.text = leak.node.textContent.toLowerCase();
-      leak.places = [...leak.node.getElementsByClassName("path")].map((code) => ({
+      leak.places = [...leak.node.querySelectorAll(".path")].map((code) => ({
         row: code.closest("li"),
         path: code.textContent.toLowerCase(),
         shown: true,
@@ -44,19 +44,20 @@
   const apply = () => {
     read();
     const by = wanted();
+    const lists = new Map();
     let shown = 0;
-    places = 0;
     for (const leak of leaks) {
       const fit = fits(leak, by);
       if (fit !== leak.shown) {
         leak.node.hidden = !fit;
         leak.shown = fit;
       }
+      const list = leak.node.parentElement;
+      lists.set(list, (lists.get(list) ?? 0) + fit);
       if (!fit) continue;
       shown += 1;
       for (const place of leak.places) {
         const there = !by.path || place.path.includes(by.path);
-        places += there;
         if (there === place.shown) continue;
         place.row.hidden = !there;
         place.shown = there;
@@ -64,6 +65,13 @@
       if (by.path && leak.places.length > 1) {
         const folded = leak.node.querySelector("details");
         if (folded) folded.open = true;
+      }
+    }
+    if (isLong) {
+      for (const [list, left] of lists) {
+        list.hidden = left === 0;
+        // As high as it will about be, so that the page does not jump where it was never laid out.
+        list.style.containIntrinsicSize = `auto ${left * 12}rem`;
       }
     }
     say(shown);
@@ -125,4 +133,5 @@
   form.hidden = false;
   if (recall()) apply();
   else say(leaks.length);
+  (window.requestIdleCallback ?? setTimeout)(read);
 })();

@@ -12,8 +12,8 @@ use crate::report::web::{Pages, absolute, repository_uri};
 /// So many places of a leak stand open; the others are folded.
 const OPEN: usize = 4;
 
-/// From so many leaks on, what is far from the screen is not laid out.
-const LONG: usize = 100;
+/// So many leaks stand in one list; of a list far from the screen nothing is laid out.
+const CHUNK: usize = 100;
 
 /// So many findings that do not count are listed, and so many marks; JSON has them all.
 const LISTED: usize = 1000;
@@ -37,9 +37,7 @@ pub(super) struct View {
     pub(super) severities: Vec<Choice>,
     pub(super) states: Vec<Choice>,
     pub(super) services: Vec<Choice>,
-    pub(super) leaks: Vec<Leak>,
-    /// Whether only what is on the screen should be laid out.
-    pub(super) is_long: bool,
+    pub(super) chunks: Vec<Vec<Leak>>,
     pub(super) uncounted: Vec<Uncounted>,
     pub(super) more_uncounted: usize,
     pub(super) scanned: String,
@@ -141,10 +139,12 @@ impl View {
             severities: severities(&groups),
             states: states(&groups),
             services: services(&groups),
-            is_long: groups.len() > LONG,
-            leaks: groups
-                .iter()
-                .map(|group| leak(group, pages.as_ref(), redactor))
+            chunks: groups
+                .chunks(CHUNK)
+                .map(|chunk| {
+                    let leaks = chunk.iter();
+                    leaks.map(|group| leak(group, pages.as_ref(), redactor)).collect()
+                })
                 .collect(),
             uncounted,
             more_uncounted,

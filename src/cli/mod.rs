@@ -27,6 +27,7 @@ mod subject;
 pub mod tasks;
 pub mod token;
 pub mod verify;
+mod wanted;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
@@ -12,9 +12,10 @@ use super::ask::{self, Ask};
 use super::exit::{Exit, Hinted};
 use super::progress::Progress;
 use super::report_to::{Receiver, without_password};
+use super::wanted::{Outputs, Wanted};
 use super::{Context, output};
 use crate::finding::{Confidence, Finding, RuleCard};
-use crate::report::{self, Format, Learnt, Report};
+use crate::report::{self, Learnt, Report};
 use crate::scan::baseline::Baseline;
 use crate::scan::{Marks, Parts, Scan, Unwrapping};
 use crate::secret::Fingerprint;
@@ -55,10 +56,11 @@ pub struct ScanArgs {
     /// Decode and open what is in the git history, too: several times slower
     #[arg(long)]
     decode_history: bool,
-    /// Form of the report: text, json, jsonl, sarif
-    #[arg(long, short, value_name = "FORMAT", default_value = "text", value_parser = clap::value_parser!(Format))]
-    format: Format,
-    /// Write the report to a file, whole or not at all
+    /// Form of the report, and the file it goes to: text, html, json, jsonl, sarif, github, markdown, gitlab, codequality;
+    /// may be repeated [default: text]
+    #[arg(long, short, value_name = "FORMAT[=FILE]")]
+    format: Vec<Wanted>,
+    /// Write the report to a file, whole or not at all; for the --format that names none
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Only these rules or services (github, github/personal-access-token)
@@ -114,6 +116,8 @@ const EXAMPLES: &str = "Examples:\n  \
     unleak scan --staged                   what the next commit would leak (pre-commit hook)\n  \
     unleak scan --range main..HEAD         what a branch brings in (pull request)\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
+    unleak scan --format html=leaks.html --format text   a page to send on, and the text here\n  \
+    unleak scan --format github --format markdown=summary.md   annotations and a job summary\n  \
     unleak scan --explain --no-history .   what was matched and not reported, and why\n  \
     unleak --rules .gitleaks.toml scan .   with the rules of gitleaks or betterleaks\n  \
     unleak scan --report-to https://leaks.example.com/reports .   hand what was found to a receiver\n  \
@@ -154,6 +158,7 @@ enum FailOn {
 /// Runs the scan and writes its report.
 pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result<Exit> {
     let started = Timestamp::now();
+    let outputs = Outputs::of(&args.format, args.output.as_deref())?;
     if args.respond {
         context.config.policy.check(&context.rules)?;
     }
@@ -204,7 +209,7 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         started,
         ended: Timestamp::now(),
     };
-    write(args, &context, &report, out)?;
+    write(args, &outputs, &context, &report, out)?;
     if let Some(receiver) = &receiver {
         report_to(receiver, &report, &context)?;
     }
@@ -374,20 +379,21 @@ fn write_baseline(path: &Path, findings: &[Finding]) -> Result<()> {
     output::write_file(path, |file| Ok(file.write_all(baseline.to_text().as_bytes())?))
 }
 
-fn write(args: &ScanArgs, context: &Context, report: &Report, out: &mut dyn Write) -> Result<()> {
-    let color = args.output.is_none() && output::color(context.config.environment().plain);
+fn write(
+    args: &ScanArgs,
+    outputs: &Outputs,
+    context: &Context,
+    report: &Report,
+    out: &mut dyn Write,
+) -> Result<()> {
     let options = report::Options {
-        color,
+        color: output::color(context.config.environment().plain),
         show_secrets: args.show_secrets,
     };
-    if args.format == Format::Sarif {
-        // SARIF has no room for what is no result.
+    if outputs.explain_nothing() {
         report::write_explanation(report, &options, &mut std::io::stderr().lock())?;
     }
-    match &args.output {
-        Some(path) => output::write_file(path, |file| report::write(report, args.format, &options, file)),
-        None => report::write(report, args.format, &options, out).context("cannot write the report"),
-    }
+    outputs.write(report, &options, out)
 }
 
 fn verdict(args: &ScanArgs, report: &Report) -> Exit {

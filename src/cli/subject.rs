@@ -219,6 +219,7 @@ fn told(text: &[u8], rule: &str, context: &Context) -> Result<Finding> {
         secret,
         decoded_via: None,
         line_hash: None,
+        excerpt: None,
         suppression: None,
     })
 }

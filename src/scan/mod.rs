@@ -5,6 +5,7 @@
 
 pub mod baseline;
 mod decoded;
+mod excerpt;
 mod explain;
 mod gate;
 mod history;

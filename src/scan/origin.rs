@@ -49,6 +49,7 @@ impl Hit {
             },
             decoded_via: Some(inside.via).filter(|via| !via.is_empty()),
             line_hash: self.line_hash,
+            excerpt: Some(self.excerpt),
             suppression: refused.or(self.suppression),
         }
     }

@@ -29,6 +29,7 @@ mod probe; // made-up tokens
 mod real; // services of others that run here: an OAuth server, JupyterHub, moto
 mod replies; // recorded exchanges against the rules' expectations
 mod report; // text, JSON
+mod reports; // the page, and what GitHub and GitLab read
 mod respond; // the life of one leak, cut off anywhere
 mod revoke; // the ways to end a token, against services that refuse, delay and lie
 mod rules; // rule files: the shipped ones and broken ones

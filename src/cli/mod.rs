@@ -4,10 +4,15 @@
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
 mod ask;
+mod baseline;
+pub mod ci;
 pub mod demo;
 pub mod exit;
 pub mod generate;
+pub mod hook;
+pub mod init;
 pub mod log;
+mod look;
 mod output;
 pub mod owners;
 mod progress;
@@ -15,6 +20,7 @@ mod responder;
 pub mod revoke;
 pub mod rules;
 pub mod scan;
+pub mod self_check;
 pub mod serve;
 mod subject;
 pub mod token;
@@ -68,10 +74,14 @@ enum Command {
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
     Rules(rules::RulesArgs),
+    Init(init::InitArgs),
+    Hook(Box<hook::HookArgs>),
+    Ci(Box<ci::CiArgs>),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Token(Box<token::TokenArgs>),
     Config(generate::ConfigArgs),
+    SelfCheck(self_check::SelfCheckArgs),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -85,6 +95,10 @@ impl Command {
             | Self::Owners(_)
             | Self::Revoke(_)
             | Self::Rules(_)
+            | Self::Init(_)
+            | Self::Hook(_)
+            | Self::Ci(_)
+            | Self::SelfCheck(_)
             | Self::Demo(_)
             | Self::Serve(_) => true,
             Self::Token(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => false,
@@ -176,6 +190,9 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
     match command {
         Command::Scan(args) => scan::run(&args, context, out),
         Command::Rules(args) => rules::run(&args, &context.rules, out, &mut std::io::stderr()),
+        Command::Init(args) => init::run(&args, context, out),
+        Command::Hook(args) => hook::run(&args, context, &mut std::io::stderr()),
+        Command::Ci(args) => ci::run(&args, context, out),
         Command::Verify(args) => wait(verify::run(args, &context, out)),
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
@@ -201,6 +218,7 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
             wait(token::run(*args, &store, &key, &settings, out))?;
             Ok(Exit::Clean)
         }
+        Command::SelfCheck(_) => self_check::run(&context, out),
         Command::Config(_) => generate::config(out),
         Command::Completions(args) => generate::completions(&args, Cli::command(), out),
         Command::Man(args) => generate::man(&args, Cli::command()),

@@ -6,6 +6,7 @@
 mod email;
 pub mod message;
 mod outbox;
+pub mod review;
 mod text;
 mod webhook;
 

@@ -4,6 +4,7 @@
 //! through and what it could not read. It never decides what a secret is, and it never stays silent about a gap.
 
 pub mod history;
+pub mod push;
 pub mod range;
 pub mod repository;
 pub mod staged;
@@ -36,6 +37,8 @@ pub enum Place<'a> {
     Commit(&'a ScanPath, &'a CommitInfo),
     /// An object of git's history; [`history::History::introductions`] finds its commits and paths.
     Object(git2::Oid),
+    /// An object that a pushed ref names, with the path that it has there.
+    Named(&'a ScanPath, git2::Oid),
     /// Standard input.
     Stdin,
 }

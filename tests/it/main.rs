@@ -7,15 +7,20 @@
 
 mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
+mod ci; // unleak ci and the Action, in a harness that plays the runner
 mod command_line; // help, completions, the configuration reference, the demo
+mod docs; // every command of the documentation, run
 mod explain; // what was passed over, and why
 mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges
+mod hooks; // hooks of git, alone and run by pre-commit, lefthook and husky
 mod house; // the rules of this repository
 mod imported; // rules of gitleaks and betterleaks
 mod layers; // which module may use which
+mod migrate; // what other scanners were told, carried over
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
+mod packaging; // one version everywhere
 mod packs; // the walk over packs against git2, and packs that lie
 mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify

@@ -5,11 +5,16 @@
 
 pub mod approve;
 mod ask;
+mod baseline;
+pub mod ci;
 pub mod demo;
 pub mod exit;
 pub mod generate;
+pub mod hook;
+pub mod init;
 pub mod ledger;
 pub mod log;
+mod look;
 pub mod notify;
 mod output;
 pub mod owners;
@@ -20,6 +25,7 @@ mod responder;
 pub mod revoke;
 pub mod rules;
 pub mod scan;
+pub mod self_check;
 pub mod serve;
 pub mod stop;
 pub mod store;
@@ -82,6 +88,9 @@ enum Command {
     Resume(stop::ResumeArgs),
     Notify(notify::NotifyArgs),
     Rules(rules::RulesArgs),
+    Init(init::InitArgs),
+    Hook(Box<hook::HookArgs>),
+    Ci(Box<ci::CiArgs>),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
     Tasks(tasks::TasksArgs),
@@ -89,6 +98,7 @@ enum Command {
     Store(store::StoreArgs),
     Token(Box<token::TokenArgs>),
     Config(generate::ConfigArgs),
+    SelfCheck(self_check::SelfCheckArgs),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -105,6 +115,10 @@ impl Command {
             | Self::Policy(_)
             | Self::Notify(_)
             | Self::Rules(_)
+            | Self::Init(_)
+            | Self::Hook(_)
+            | Self::Ci(_)
+            | Self::SelfCheck(_)
             | Self::Demo(_)
             | Self::Serve(_) => true,
             Self::Stop(_)
@@ -208,6 +222,9 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
     match command {
         Command::Scan(args) => scan::run(&args, context, out),
         Command::Rules(args) => rules::run(&args, &context.rules, out, &mut std::io::stderr()),
+        Command::Init(args) => init::run(&args, context, out),
+        Command::Hook(args) => hook::run(&args, context, &mut std::io::stderr()),
+        Command::Ci(args) => ci::run(&args, context, out),
         Command::Verify(args) => wait(verify::run(args, &context, out)),
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
@@ -228,6 +245,7 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
             wait(token::run(*args, &store, &key, &settings, out))?;
             Ok(Exit::Clean)
         }
+        Command::SelfCheck(_) => self_check::run(&context, out),
         Command::Config(_) => generate::config(out),
         Command::Completions(args) => generate::completions(&args, Cli::command(), out),
         Command::Man(args) => generate::man(&args, Cli::command()),

@@ -10,6 +10,11 @@ pub(super) fn color(plain: bool) -> bool {
     !plain && std::io::stdout().is_terminal()
 }
 
+/// Whether standard error is such a terminal.
+pub(super) fn color_on_error(plain: bool) -> bool {
+    !plain && std::io::stderr().is_terminal()
+}
+
 /// Writes the file beside its place and moves it there, so that no reader ever sees half of it.
 pub(super) fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let shown = path.display();

@@ -1,26 +1,28 @@
 //! `unleak scan`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use clap::{Args, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use jiff::Timestamp;
 
 use super::ask::{self, Ask};
+use super::baseline::BaselineArgs;
 use super::exit::{Exit, Hinted};
+use super::look::look;
 use super::progress::Progress;
 use super::report_to::{Receiver, without_password};
 use super::wanted::{Outputs, Wanted};
 use super::{Context, output};
 use crate::finding::{Confidence, Finding, RuleCard};
 use crate::report::{self, Learnt, Report};
-use crate::scan::baseline::Baseline;
-use crate::scan::{Marks, Parts, Scan, Unwrapping};
+use crate::scan::exclude::Exclude;
+use crate::scan::{Marks, Scan, Unwrapping};
 use crate::secret::Fingerprint;
 use crate::source::Limits;
-use crate::source::range::Range;
 
 /// Search files, folders and git histories for leaked tokens
 #[derive(Args, Debug)]
@@ -28,22 +30,29 @@ use crate::source::range::Range;
 pub struct ScanArgs {
     /// Files, folders, repositories (working tree and whole history), or - for standard input [default: .]
     #[arg(value_name = "TARGET")]
-    targets: Vec<PathBuf>,
+    pub(super) targets: Vec<PathBuf>,
     /// What is staged for the next commit
     #[arg(long, group = "part")]
-    staged: bool,
+    pub(super) staged: bool,
     /// What the commits of A..B brought in
     #[arg(long, group = "part", value_name = "A..B")]
-    range: Option<String>,
+    pub(super) range: Option<String>,
     /// What the commits since REV brought in: --range REV..HEAD
     #[arg(long, group = "part", value_name = "REV")]
-    since: Option<String>,
+    pub(super) since: Option<String>,
+    /// What a push brings: the lines that git gives its pre-push and pre-receive hooks are read from standard input; what
+    /// REMOTE has is not new
+    #[arg(long, group = "part", value_name = "REMOTE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) push: Option<String>,
+    /// A commit that is being merged into what is staged
+    #[arg(long, hide = true, value_name = "REV")]
+    pub(super) merging: Vec<String>,
     /// Files only, no git history
     #[arg(long, group = "part")]
-    no_history: bool,
+    pub(super) no_history: bool,
     /// git history only, no files
     #[arg(long, group = "part")]
-    history_only: bool,
+    pub(super) history_only: bool,
     /// Scan files that .gitignore names, too
     #[arg(long)]
     no_ignore: bool,
@@ -72,15 +81,14 @@ pub struct ScanArgs {
     /// Least confidence of a finding; rules that --only names count always
     #[arg(long, value_enum, value_name = "LEAST", default_value = "medium")]
     confidence: Least,
-    /// Do not count what this baseline knows
-    #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
-    /// Write what was found to a baseline, joined with what it holds already
-    #[arg(long, value_name = "FILE")]
-    write_baseline: Option<PathBuf>,
+    /// Do not count what stands in these paths: patterns as .gitignore has them
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    #[command(flatten)]
+    known: BaselineArgs,
     /// Ask the services whether the tokens are alive
     #[arg(long)]
-    verify: bool,
+    pub(super) verify: bool,
     /// Verify, find the owners, tell them, and revoke what the policy allows
     #[arg(long, conflicts_with = "verify")]
     respond: bool,
@@ -93,7 +101,7 @@ pub struct ScanArgs {
     show_secrets: bool,
     /// What makes the exit code 1
     #[arg(long, value_enum, value_name = "WHAT", default_value = "any")]
-    fail_on: FailOn,
+    pub(super) fail_on: FailOn,
     /// Say of everything that a rule's pattern matched and that is not reported, why
     #[arg(long)]
     explain: bool,
@@ -114,6 +122,7 @@ pub struct ScanArgs {
 const EXAMPLES: &str = "Examples:\n  \
     unleak scan .                          this folder; in a repository its whole history too\n  \
     unleak scan --staged                   what the next commit would leak (pre-commit hook)\n  \
+    unleak scan --push=origin < LINES      what a push brings (pre-push and pre-receive hooks)\n  \
     unleak scan --range main..HEAD         what a branch brings in (pull request)\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
     unleak scan --format html=leaks.html --format text   a page to send on, and the text here\n  \
@@ -122,6 +131,18 @@ const EXAMPLES: &str = "Examples:\n  \
     unleak --rules .gitleaks.toml scan .   with the rules of gitleaks or betterleaks\n  \
     unleak scan --report-to https://leaks.example.com/reports .   hand what was found to a receiver\n  \
     git log -p | unleak scan -             anything else";
+
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Typed {
+    #[command(flatten)]
+    args: ScanArgs,
+}
+
+/// The arguments that these words stand for, as if somebody had typed them behind `unleak scan`.
+pub(super) fn typed<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<ScanArgs> {
+    Ok(Typed::try_parse_from(words)?.args)
+}
 
 /// How sure a finding must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -146,7 +167,7 @@ impl From<Least> for Confidence {
 
 /// What makes the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// Any leak
     Any,
     /// A leak whose token is alive (with --verify)
@@ -157,26 +178,41 @@ enum FailOn {
 
 /// Runs the scan and writes its report.
 pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result<Exit> {
-    let started = Timestamp::now();
     let outputs = Outputs::of(&args.format, args.output.as_deref())?;
-    if args.respond {
-        context.config.policy.check(&context.rules)?;
-    }
     let receiver = args
         .report_to
         .as_deref()
         .map(|address| Receiver::new(address, &context));
     let receiver = receiver.transpose()?;
+    let report = examine(args, &mut context, look)?;
+    write(args, &outputs, &context, &report, out)?;
+    if let Some(receiver) = &receiver {
+        report_to(receiver, &report, &context)?;
+    }
+    Ok(verdict(args, &report))
+}
+
+/// Scans what `look` takes up, and asks of what was found what the arguments want to know.
+pub(super) fn examine(
+    args: &ScanArgs,
+    context: &mut Context,
+    look: impl FnOnce(&ScanArgs, &mut Scan) -> Result<()>,
+) -> Result<Report> {
+    let started = Timestamp::now();
+    if args.respond {
+        context.config.policy.check(&context.rules)?;
+    }
     context.rules.select(&args.only, &args.skip)?;
     context.rules.at_least(args.confidence.into(), &args.only);
-    let baseline = args.baseline.as_deref().map(Baseline::load).transpose()?;
+    let baseline = args.known.load()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let limits = Limits {
         jobs: args.jobs.unwrap_or(cores).max(1),
         largest: args.max_size.saturating_mul(1 << 20),
         ignored_too: args.no_ignore,
     };
-    let mut scan = prepared(args, &context, limits)?;
+    let exclude = Exclude::new(&args.exclude)?;
+    let mut scan = prepared(args, context, limits)?;
     let tally = scan.tally();
     {
         let _progress = Progress::follow(scan.tally(), !context.quiet);
@@ -189,16 +225,13 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         );
     }
     let (refused, mut findings): (Vec<_>, Vec<_>) = scan.finish().into_iter().partition(Finding::is_refused);
-    if let Some(baseline) = &baseline {
-        baseline.apply(&mut findings);
-    }
-    if let Some(path) = &args.write_baseline {
-        write_baseline(path, &findings)?;
-    }
-    let learnt = learn(args, &findings, &context)?;
-    ask::weighed(&mut findings, &learnt, &context);
-    let report = Report {
-        rules: cards(&context, &findings, &refused),
+    exclude.apply(&mut findings);
+    let told = &mut std::io::stderr();
+    args.known.settle(baseline, &mut findings, &tally, told)?;
+    let learnt = learn(args, &findings, context)?;
+    ask::weighed(&mut findings, &learnt, context);
+    Ok(Report {
+        rules: cards(context, &findings, &refused),
         findings,
         refused: args.explain.then_some(refused),
         marks,
@@ -208,12 +241,7 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         ended: Timestamp::now(),
-    };
-    write(args, &outputs, &context, &report, out)?;
-    if let Some(receiver) = &receiver {
-        report_to(receiver, &report, &context)?;
-    }
-    Ok(verdict(args, &report))
+    })
 }
 
 fn prepared(args: &ScanArgs, context: &Context, limits: Limits) -> Result<Scan> {
@@ -282,103 +310,6 @@ fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTr
     super::wait(ask::run(ask, findings, context, root, &mut std::io::stderr()))
 }
 
-/// Scans everything that was asked for; an empty result is never silent.
-fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
-    let tally = scan.tally();
-    let here = [PathBuf::from(".")];
-    let targets: &[PathBuf] = if args.targets.is_empty() {
-        &here
-    } else {
-        &args.targets
-    };
-    if let Some(range) = range(args)? {
-        for target in targets {
-            let commits = scan
-                .range(target, &range)
-                .map_err(|error| cannot(&error, NO_RANGE))?;
-            if commits == 0 {
-                tally.skip(
-                    format!("{}..{}", range.from, range.to),
-                    "holds no commit: nothing was scanned",
-                );
-            }
-        }
-        return Ok(());
-    }
-    if args.staged {
-        for target in targets {
-            // Nothing staged is a usual commit (--amend, --allow-empty) and no gap.
-            scan.staged(target).map_err(|error| cannot(&error, NO_INDEX))?;
-        }
-        return Ok(());
-    }
-    let parts = match (args.no_history, args.history_only) {
-        (true, _) => Parts::Files,
-        (_, true) => Parts::History,
-        _ => Parts::FilesAndHistory,
-    };
-    for target in targets {
-        if target == Path::new("-") {
-            scan.stdin(&mut std::io::stdin());
-        } else {
-            scan.target(target, &shown(target, targets.len()), parts);
-        }
-    }
-    let coverage = tally.coverage();
-    if coverage.files + coverage.blobs + coverage.binary == 0 && coverage.skipped.is_empty() {
-        tally.skip(
-            "everything",
-            "there was nothing to scan; with --no-ignore files that .gitignore names are scanned too",
-        );
-    }
-    Ok(())
-}
-
-/// How paths of a target begin in the report: relative to this folder where the target is below it, else by the
-/// target's own name where there are several targets, else not at all. Never absolute: SARIF takes relative ones only.
-fn shown(target: &Path, targets: usize) -> PathBuf {
-    let below = || {
-        let here = std::env::current_dir().and_then(std::fs::canonicalize).ok()?;
-        Some(
-            std::fs::canonicalize(target)
-                .ok()?
-                .strip_prefix(here)
-                .ok()?
-                .to_owned(),
-        )
-    };
-    let own_name = || target.file_name().map(PathBuf::from).unwrap_or_default();
-    match below() {
-        Some(path) => path,
-        None if targets > 1 || !target.is_dir() => own_name(),
-        None => PathBuf::new(),
-    }
-}
-
-fn range(args: &ScanArgs) -> Result<Option<Range>> {
-    let since = args.since.as_ref().map(|revision| format!("{revision}.."));
-    let text = args.range.as_ref().or(since.as_ref());
-    text.map(|text| Range::parse(text)).transpose()
-}
-
-const NO_RANGE: &str =
-    "in CI, fetch the whole history (fetch-depth: 0); `git rev-parse REV` tells whether git knows a revision";
-const NO_INDEX: &str = "--staged reads git's index: run it in a repository in which `git status` works";
-
-fn cannot(error: &anyhow::Error, hint: &str) -> anyhow::Error {
-    Hinted::incomplete(format!("nothing was scanned: {error:#}"), hint)
-}
-
-fn write_baseline(path: &Path, findings: &[Finding]) -> Result<()> {
-    let mut baseline = if path.exists() {
-        Baseline::load(path)?
-    } else {
-        Baseline::fresh()?
-    };
-    baseline.add(findings);
-    output::write_file(path, |file| Ok(file.write_all(baseline.to_text().as_bytes())?))
-}
-
 fn write(
     args: &ScanArgs,
     outputs: &Outputs,
@@ -396,7 +327,8 @@ fn write(
     outputs.write(report, &options, out)
 }
 
-fn verdict(args: &ScanArgs, report: &Report) -> Exit {
+/// The exit code that this report stands for.
+pub(super) fn verdict(args: &ScanArgs, report: &Report) -> Exit {
     let live = |finding: &Finding| {
         let learnt = report.learnt.get(&finding.fingerprint);
         learnt

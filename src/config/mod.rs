@@ -6,7 +6,10 @@
 
 mod environment;
 mod files;
+mod hooked;
+pub mod project;
 pub mod reports;
+pub mod runner;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,6 +19,7 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 pub use environment::Environment;
+pub use hooked::Hooked;
 
 use files::{existing_key_file, key_file, read, secret};
 
@@ -55,6 +59,8 @@ pub struct Config {
     pub reports: reports::ReportsSection,
     #[serde(skip)]
     environment: Environment,
+    #[serde(skip)]
+    file: Option<PathBuf>,
 }
 
 /// `[store]`.
@@ -214,6 +220,7 @@ impl Config {
             None => Self::default(),
         };
         config.environment = environment;
+        config.file = file;
         Ok(config)
     }
 
@@ -223,6 +230,24 @@ impl Config {
     /// Text that is not TOML, or a key that does not exist.
     pub fn parse(text: &str, shown: &str) -> Result<Self> {
         toml::from_str(text).map_err(|error| anyhow::anyhow!("{shown}: {}", error.to_string().trim_end()))
+    }
+
+    /// The file that was read, if there was one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The file with the key for fingerprints, made if it is not there.
+    ///
+    /// # Errors
+    /// No place where it can be.
+    pub fn kept_key(&self) -> Result<PathBuf> {
+        let file = match &self.fingerprint.key_file {
+            Some(file) => file.clone(),
+            None => self.state("fingerprint.key")?,
+        };
+        key_file(&file)?;
+        Ok(file)
     }
 
     /// What was taken from the environment.

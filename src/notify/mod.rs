@@ -13,6 +13,7 @@ pub mod message;
 mod outbox;
 mod pagerduty;
 mod post;
+pub mod review;
 mod sample;
 mod settings;
 mod slack;

@@ -96,6 +96,22 @@ impl RuleSet {
             .try_for_each(|file| self.load_file(file))
     }
 
+    /// Adds a configuration of gitleaks or betterleaks that a repository brings. A rule file of ours says whom to send
+    /// tokens to, so a repository cannot bring one.
+    ///
+    /// # Errors
+    /// Anything but such a configuration.
+    pub fn load_foreign(&mut self, path: &Path) -> Result<()> {
+        let text = read(path)?;
+        if !import::is_foreign(&text) {
+            bail!(
+                "{} is no configuration of gitleaks or betterleaks; rule files of unleak are named by --rules alone",
+                path.display()
+            );
+        }
+        import::add(self, path, &text)
+    }
+
     /// The file, or every `*.toml` of the folder, sorted; fails where there is none.
     pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
         let shown = path.display();

@@ -8,17 +8,22 @@
 mod archives; // archives, documents, databases, bytecode; bombs and damage
 mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
+mod ci; // unleak ci and the Action, in a harness that plays the runner
 mod command_line; // help, completions, the configuration reference, the demo
 mod decode; // encodings, at the exact place in the original
+mod docs; // every command of the documentation, run
 mod explain; // what was passed over, and why
 mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges
+mod hooks; // hooks of git, alone and run by pre-commit, lefthook and husky
 mod house; // the rules of this repository
 mod imported; // rules of gitleaks and betterleaks
 mod intake; // the doors for reports of leaks
 mod layers; // which module may use which
+mod migrate; // what other scanners were told, carried over
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
+mod packaging; // one version everywhere
 mod packs; // the walk over packs against git2, and packs that lie
 mod pipeline; // tasks and workers, killed and starved
 mod plaintext; // every output of the whole loop, searched for secrets

@@ -26,6 +26,7 @@ use git2::{ObjectType, Oid, Repository};
 use rayon::prelude::*;
 
 pub use graph::Introduction;
+pub(super) use graph::shallow_boundary;
 pub use offering::{Sign, Suspicion};
 
 use super::repository::{self, Unread};

@@ -7,4 +7,5 @@ pub(crate) mod local; // a stateful service on loopback
 pub(crate) mod postgres; // a PostgreSQL of the tests' own
 pub(crate) mod reports; // reports made by hand
 pub(crate) mod sought; // looks for secrets
-pub(crate) mod tool; // the real binary, and git
+pub(crate) mod tool;
+pub(crate) mod tools; // the real binary, and git

@@ -4,6 +4,7 @@
 //! base URL of a service could have every token sent to itself. Secrets come from files and environment variables that
 //! the file names, and are never written in it.
 
+pub mod dashboard;
 mod environment;
 mod files;
 pub mod reports;
@@ -133,6 +134,8 @@ pub struct ServeSection {
     pub review: ReviewSettings,
     /// The workers, which do what is to be done about leaks.
     pub worker: WorkerSection,
+    /// The pages.
+    pub dashboard: dashboard::DashboardSection,
 }
 
 /// `[serve.worker]`.
@@ -176,6 +179,7 @@ impl Default for ServeSection {
             limits: Limits::default(),
             review: ReviewSettings::default(),
             worker: WorkerSection::default(),
+            dashboard: dashboard::DashboardSection::default(),
         }
     }
 }

@@ -16,6 +16,7 @@ use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::listed::{self, News};
 use super::{Store, StoreKey, StoreKeys};
 use crate::database::{MOST_ROWS, Open, sql, sql_rows};
 use crate::finding::RuleId;
@@ -152,6 +153,13 @@ impl Store {
     ) -> Result<()> {
         let mut tx = self.change().await?;
         self.append_in(&mut tx, action, leak, detail).await?;
+        if let (Some((fingerprint, rule)), Some(decision)) = (leak, detail["decision"].as_str()) {
+            let news = News {
+                decision: Some(decision),
+                ..News::default()
+            };
+            listed::relist_one(&mut tx, fingerprint, rule, &news).await?;
+        }
         self.commit(tx).await
     }
 

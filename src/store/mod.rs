@@ -11,8 +11,10 @@ mod backup;
 mod keys;
 #[cfg(feature = "kill-points")]
 pub mod kill;
+mod dismissed;
 mod leaks;
 mod ledger;
+mod listed;
 mod migrate;
 mod notices;
 mod record;
@@ -20,6 +22,8 @@ mod reports;
 mod rows;
 mod seal;
 mod tasks;
+mod trends;
+mod views;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,12 +31,15 @@ use std::time::Duration;
 use anyhow::Result;
 
 pub use backlog::{Backlog, Listed, TaskState};
+pub use dismissed::Dismissed;
 pub use keys::{StoreKey, StoreKeys};
 pub use leaks::Recorded;
 pub use ledger::{Chain, Line};
 pub use notices::Unfinished;
 pub use reports::{Delivery, Known, TakenIn};
 pub use tasks::{Claimed, Ended};
+pub use trends::{OfOrganisation, Trends, Week};
+pub use views::{Behind, Count, DeadLetter, OrganisationName, Row, Sought, State, Whose};
 
 use crate::database::{Lock, Open, Pool, explain, shown};
 use crate::finding::RuleId;
@@ -73,6 +80,7 @@ impl Store {
             stale: None,
         };
         store.take_on(&keys).await?;
+        store.list_all().await?;
         Ok(store)
     }
 

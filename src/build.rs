@@ -1,21 +1,23 @@
 //! Embeds every rule file; runs again when the folder changes, so that no stale rule is ever built in.
 //!
-//! What the scan needs of each rule is worked out here and written as JSON: reading it costs a start two milliseconds,
-//! where reading the files and their patterns costs fifty. The text of each file goes in as well; it is read when its
-//! service is first asked about.
+//! What the scan needs of each rule is worked out here and written as constants of `rule::built`: a start reads nothing,
+//! where reading the files and their patterns costs fifty milliseconds, and reading them as JSON ten. The text of each
+//! file goes in as well; it is read when its service is first asked about.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow, bail};
 use toml::{Table, Value};
 
 #[path = "rule/keywords.rs"]
 mod keywords;
 
-/// What of a rule is for after the scan.
-const LATER: [&str; 6] = ["accepts", "rejects", "verify", "owners", "contain", "revoke"];
+/// Fields of a rule that are read from the text of its file when they are first needed.
+const LATER: [&str; 7] = [
+    "title", "accepts", "rejects", "verify", "owners", "contain", "revoke",
+];
 
 #[expect(
     clippy::disallowed_methods,
@@ -25,7 +27,7 @@ fn main() -> Result<()> {
     let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("rules");
     let mut code = String::from(
         "/// Name, rules for the scan, and text of every rule file that was built in.\n\
-         const BUNDLED: &[(&str, &str, &str)] = &[\n",
+         const BUNDLED: &[(&str, &[Built], &str)] = &[\n",
     );
     println!("cargo:rerun-if-changed={}", folder.display());
     println!("cargo:rerun-if-changed=src/rule/keywords.rs");
@@ -36,7 +38,7 @@ fn main() -> Result<()> {
         let rules = for_the_scan(&text).with_context(|| file.display().to_string())?;
         writeln!(
             code,
-            "    ({:?}, {rules:?}, include_str!({:?})),",
+            "    ({:?}, &[{rules}], include_str!({:?})),",
             name.unwrap_or_default(),
             file.display().to_string()
         )?;
@@ -55,20 +57,102 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A list of pairs as JSON: a rule without what is for later, and what its pattern promises.
+/// The rules of a file as a list of `Built { … }`.
 fn for_the_scan(text: &str) -> Result<String> {
     let mut file: Table = text.parse()?;
-    let rules = match file.remove("rule") {
-        Some(Value::Array(rules)) => rules,
-        _ => Vec::new(),
-    };
-    let mut pairs = Vec::new();
-    for rule in rules {
-        let mut rule: Table = rule.try_into()?;
-        rule.retain(|key, _| !LATER.contains(&key));
-        let pattern = rule.get("pattern").and_then(Value::as_str).unwrap_or_default();
-        let shape = keywords::Shape::of(pattern).with_context(|| format!("pattern {pattern}"))?;
-        pairs.push((rule, shape));
+    let mut code = String::new();
+    if let Some(Value::Array(rules)) = file.remove("rule") {
+        for rule in rules {
+            code.push_str(&constant(rule.try_into()?)?);
+        }
     }
-    Ok(serde_json::to_string(&pairs)?)
+    Ok(code)
+}
+
+/// One rule, and what its pattern promises. The same choices as `rule::compile` makes for a file that is loaded; a test
+/// compares the two.
+fn constant(mut rule: Table) -> Result<String> {
+    let id = text(&mut rule, "id")?;
+    let within = |error: anyhow::Error| error.context(format!("rule {id:?}"));
+    let pattern = text(&mut rule, "pattern").map_err(within)?;
+    let shape = keywords::Shape::of(&pattern).map_err(within)?;
+    if !shape.groups.iter().any(|group| group == "secret") {
+        return Err(within(anyhow!("the pattern has no group (?<secret>…)")));
+    }
+    let context = match rule.remove("context") {
+        Some(context) => Some(Table::try_from(context)?),
+        None => None,
+    };
+    let words = |table: &mut Table, field: &str| -> Result<Vec<String>> {
+        match table.remove(field) {
+            Some(words) => Ok(words.try_into()?),
+            None => Ok(Vec::new()),
+        }
+    };
+    let lower = |words: Vec<String>| words.iter().map(|word| word.to_lowercase()).collect::<Vec<_>>();
+    let mut keywords = words(&mut rule, "keywords")?;
+    let mut code = format!(
+        "Built {{ id: {id:?}, pattern: {pattern:?}, longest: {:?}, ",
+        shape.longest
+    );
+    write!(code, "prefix: {:?}, ", shape.secret_prefix)?;
+    if let Some(mut context) = context {
+        let near = lower(words(&mut context, "words")?);
+        let unless = lower(words(&mut context, "unless")?);
+        let within = context.remove("within").unwrap_or(Value::Integer(0));
+        if keywords.is_empty() {
+            keywords.clone_from(&near);
+        }
+        write!(
+            code,
+            "context: Some(BuiltContext {{ words: &{near:?}, within: {within}, unless: &{unless:?} }}), "
+        )?;
+    }
+    if keywords.is_empty() {
+        keywords = shape.keywords;
+    }
+    write!(code, "keywords: &{keywords:?}, ")?;
+    write!(
+        code,
+        "unless_value: &{:?}, ",
+        lower(words(&mut rule, "unless_value")?)
+    )?;
+    for (field, value) in rule.iter().filter(|(field, _)| !LATER.contains(&field.as_str())) {
+        let field = field_of(field, value).with_context(|| format!("rule {id:?}"))?;
+        code.push_str(&field);
+    }
+    code.push_str("..Built::EMPTY },\n");
+    Ok(code)
+}
+
+/// A field that is written as it is, or nearly so.
+fn field_of(field: &str, value: &Value) -> Result<String> {
+    Ok(match (field, value) {
+        ("checksum", value) => format!("checksum: Some({value}), "),
+        ("entropy", Value::Integer(bits)) => format!("entropy: Some({bits}.0), "),
+        ("entropy", value) => format!("entropy: Some({value}), "),
+        ("looks", Value::String(word)) => format!("looks: Some(Looks::{}), ", variant(word)),
+        ("confidence", Value::String(word)) => format!("confidence: Confidence::{}, ", variant(word)),
+        ("severity", Value::String(word)) => format!("severity: Severity::{}, ", variant(word)),
+        ("published" | "needs", value) => {
+            let words: Vec<String> = value.clone().try_into()?;
+            format!("{field}: &{words:?}, ")
+        }
+        ("digits" | "base64" | "yields" | "public", value) => format!("{field}: {value}, "),
+        ("decode", _) => "decode: true, ".to_owned(),
+        _ => bail!("there is no field {field:?}"),
+    })
+}
+
+fn text(rule: &mut Table, field: &str) -> Result<String> {
+    match rule.remove(field) {
+        Some(Value::String(text)) => Ok(text),
+        _ => bail!("a rule has no {field}, or one that is no text"),
+    }
+}
+
+/// `high` as the variant is written: `High`.
+fn variant(word: &str) -> String {
+    let (first, rest) = word.split_at(word.len().min(1));
+    first.to_uppercase() + rest
 }

@@ -148,6 +148,12 @@ pub enum OwnerReason {
     CodeOwner,
     /// Nobody else was found; the configuration names them.
     Fallback,
+    /// No person but a room or service that the configuration names, such as a Slack channel.
+    Channel,
+    /// The policy names them as one who may say yes.
+    Approver,
+    /// Nobody has acted, and the policy names them for that case.
+    Escalation,
 }
 
 impl fmt::Display for OwnerReason {
@@ -158,6 +164,9 @@ impl fmt::Display for OwnerReason {
             Self::Committer => "committed it",
             Self::CodeOwner => "owns the file it stands in (CODEOWNERS)",
             Self::Fallback => "named in the configuration for leaks without an owner",
+            Self::Channel => "the configuration sends leaks there",
+            Self::Approver => "named by the policy to say yes or no",
+            Self::Escalation => "named by the policy for leaks that nobody sees to",
         })
     }
 }
@@ -192,7 +201,7 @@ impl Owner {
 pub struct Notice {
     /// Who.
     pub owner: Owner,
-    /// The channel: `email`, `webhook` or `outbox`.
+    /// The channel, such as `email` or `slack`; for all but the first notice with what it was about: `email, revoked`.
     pub channel: String,
     /// When it was handed over.
     pub sent_at: Timestamp,

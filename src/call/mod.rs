@@ -11,6 +11,7 @@ mod limit;
 pub mod list;
 mod reply;
 mod send;
+mod sign;
 pub mod steps;
 pub mod template;
 mod values;
@@ -168,7 +169,7 @@ impl Caller {
     /// Sends a call that reads only; repeated when the service is in trouble or asks to wait a little.
     pub async fn ask(&self, service: &Service, call: &CallFile, values: &Values) -> Result<Reply, CallError> {
         let filled = template::fill(call, values)?;
-        self.send(service, call, filled, true).await
+        self.send(service, call, filled, values, true).await
     }
 
     /// Asks for a further page of a list: `call` with the URL that its last reply gave for the next one.
@@ -191,13 +192,13 @@ impl Caller {
                 CallError::Forbidden("the next page of the list is on another host: not asked for".to_owned())
             })?;
         filled.url = next;
-        self.send(service, call, filled, true).await
+        self.send(service, call, filled, values, true).await
     }
 
     /// Sends a call that changes something: exactly once, whatever happens. [`CallError::may_have_arrived`] says of
     /// an error whether the service may have acted on it.
     pub async fn act(&self, service: &Service, call: &CallFile, values: &Values) -> Result<Reply, CallError> {
         let filled = template::fill(call, values)?;
-        self.send(service, call, filled, false).await
+        self.send(service, call, filled, values, false).await
     }
 }

@@ -8,13 +8,14 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response};
 
 use super::guard::{Names, Trust};
 use super::limit::{self, Next};
 use super::template::Filled;
-use super::{CallError, CallSettings, Caller, Reply};
+use super::{CallError, CallSettings, Caller, Reply, Values, sign};
 use crate::rule::Service;
 use crate::rule::file::CallFile;
 
@@ -78,13 +79,14 @@ impl Caller {
         &self,
         service: &Service,
         call: &CallFile,
-        filled: Filled,
+        mut filled: Filled,
+        values: &Values,
         may_repeat: bool,
     ) -> Result<Reply, CallError> {
         let inner = &self.0;
         let trust = inner.guard.admit(service, &filled.url)?;
         let (client, names) = inner.clients.of(trust);
-        let host = filled.url.host_str().unwrap_or_default();
+        let host = filled.url.host_str().unwrap_or_default().to_owned();
         let port = filled.url.port_or_known_default().unwrap_or_default();
         let lane = inner.limits.lane(&format!("{host}:{port}"));
         let mut tries = 0;
@@ -92,6 +94,10 @@ impl Caller {
             tries += 1;
             let permit = inner.limits.enter(&lane).await?;
             let started = Instant::now();
+            if let Some(how) = &call.sign {
+                // At each try anew: a signature holds for minutes.
+                sign::sign(&mut filled, how, values, Timestamp::now())?;
+            }
             let pinned = names
                 .pin(service, &filled.url, inner.settings.connect_timeout)
                 .await;

@@ -59,7 +59,11 @@ pub fn names(call: &CallFile) -> BTreeSet<String> {
     let texts = std::iter::once(&call.request)
         .chain(call.headers.values())
         .chain(&call.body);
-    texts.flat_map(|text| names_in(text)).collect()
+    let key = call
+        .sign
+        .iter()
+        .flat_map(|sign| [&sign.id, &sign.key, &sign.region]);
+    texts.chain(key).flat_map(|text| names_in(text)).collect()
 }
 
 /// The names of all values in a text.

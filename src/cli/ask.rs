@@ -12,6 +12,7 @@ use super::Context;
 use super::responder::responder;
 use crate::finding::{Finding, Severity};
 use crate::leak::{self, Held, Leak, Verdict};
+use crate::notify::Collect;
 use crate::report::Learnt;
 use crate::secret::Fingerprint;
 use crate::verify::Verifier;
@@ -78,8 +79,14 @@ async fn respond(
     root: Option<PathBuf>,
     steps: &mut dyn Write,
 ) -> Result<BTreeMap<Fingerprint, Learnt>> {
-    let responder = responder(context, root).await?;
+    let mut responder = responder(context, root).await?;
+    // Whoever owns fifty of them gets one message with fifty rows.
+    responder.notifier = responder.notifier.collecting(Collect::Run);
     let mut learnt = BTreeMap::new();
+    let leaks: Vec<_> = held
+        .iter()
+        .map(|held| (held.leak.fingerprint, held.leak.rule.clone()))
+        .collect();
     for held in held {
         let Leak {
             rule,
@@ -110,6 +117,11 @@ async fn respond(
                 owners,
             },
         );
+    }
+    let told = responder.deliver_now(&leaks, &context.rules).await?;
+    if !context.quiet {
+        told.iter()
+            .try_for_each(|told| writeln!(steps, "{}", told.said))?;
     }
     Ok(learnt)
 }

@@ -227,6 +227,8 @@ fn scan(repository: &Path, context: &Context, out: &mut dyn Write) -> Result<(Ve
     let report = Report {
         findings: findings.clone(),
         rules: context.rules.cards(&findings),
+        refused: None,
+        marks: None,
         coverage: tally.coverage(),
         learnt: BTreeMap::new(),
         repository: None,

@@ -3,14 +3,17 @@
 //! A door: it reads arguments and configuration, calls the stations, prints, and chooses the exit code. It holds no
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
+pub mod approve;
 mod ask;
 pub mod demo;
 pub mod exit;
 pub mod generate;
 pub mod ledger;
 pub mod log;
+pub mod notify;
 mod output;
 pub mod owners;
+pub mod policy;
 mod progress;
 mod report_to;
 mod responder;
@@ -18,6 +21,7 @@ pub mod revoke;
 pub mod rules;
 pub mod scan;
 pub mod serve;
+pub mod stop;
 pub mod store;
 mod subject;
 pub mod tasks;
@@ -55,7 +59,8 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     config: Option<PathBuf>,
-    /// Rule file or folder of rule files to use besides the built-in ones; a service of the same name is replaced
+    /// Rule file, folder of rule files, or configuration of gitleaks or betterleaks to use besides the built-in rules; a
+    /// service of the same name is replaced
     #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
     rules: Vec<PathBuf>,
 }
@@ -70,6 +75,11 @@ enum Command {
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
+    Approve(approve::ApproveArgs),
+    Policy(policy::PolicyArgs),
+    Stop(stop::StopArgs),
+    Resume(stop::ResumeArgs),
+    Notify(notify::NotifyArgs),
     Rules(rules::RulesArgs),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
@@ -80,6 +90,33 @@ enum Command {
     Config(generate::ConfigArgs),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
+}
+
+impl Command {
+    /// Whether the command has to do with rules; the others start without reading any.
+    fn reads_rules(&self) -> bool {
+        match self {
+            Self::Scan(_)
+            | Self::Verify(_)
+            | Self::Owners(_)
+            | Self::Revoke(_)
+            | Self::Approve(_)
+            | Self::Policy(_)
+            | Self::Notify(_)
+            | Self::Rules(_)
+            | Self::Demo(_)
+            | Self::Serve(_) => true,
+            Self::Stop(_)
+            | Self::Resume(_)
+            | Self::Tasks(_)
+            | Self::Ledger(_)
+            | Self::Store(_)
+            | Self::Token(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
+        }
+    }
 }
 
 /// What every command is given besides its arguments.
@@ -137,11 +174,12 @@ fn run(cli: Cli) -> Result<Exit> {
         &cli.log,
         std::io::stderr().is_terminal() && !config.environment().plain,
     );
-    let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
-    for path in &cli.rules {
-        rules.load(path)?;
-    }
-    if !matches!(cli.command, Command::Scan(_) | Command::Rules(_)) {
+    let mut rules = if cli.command.reads_rules() {
+        rules(&cli.rules)?
+    } else {
+        RuleSet::empty()
+    };
+    if cli.command.reads_rules() && !matches!(cli.command, Command::Scan(_) | Command::Rules(_)) {
         // What was reported and no rule knows is a leak like any other, to be looked up and told of.
         server::intake::kind::add_unknown_kind(&mut rules)?;
     }
@@ -156,6 +194,15 @@ fn run(cli: Cli) -> Result<Exit> {
     Ok(exit)
 }
 
+/// The built-in rules and these.
+fn rules(more: &[PathBuf]) -> Result<RuleSet> {
+    let mut rules = RuleSet::bundled().context("the built-in rules are broken; please report this")?;
+    for path in more {
+        rules.load(path)?;
+    }
+    Ok(rules)
+}
+
 fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) -> Result<Exit> {
     match command {
         Command::Scan(args) => scan::run(&args, context, out),
@@ -164,10 +211,16 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
         Command::Demo(args) => wait(demo::run(args, &context, out)),
+        Command::Serve(args) if args.explain_policy => wait(policy::explain(&context, out)),
         Command::Serve(args) => wait(serve::run(args, context, out)).map(|()| Exit::Clean),
         Command::Tasks(args) => wait(tasks::run(args, &context, out)),
         Command::Ledger(args) => wait(ledger::run(args, &context, out)),
         Command::Store(args) => wait(store::run(args, &context, out)),
+        Command::Approve(args) => wait(approve::run(args, &context, out)),
+        Command::Policy(args) => wait(policy::run(args, &context, out)),
+        Command::Stop(args) => wait(stop::stop(args, &context, out)),
+        Command::Resume(args) => wait(stop::resume(args, &context, out)),
+        Command::Notify(args) => wait(notify::run(args, &context, out)),
         Command::Token(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
             let settings = context.config.token_settings()?;

@@ -9,7 +9,7 @@ use super::exit::{Exit, Hinted};
 use super::responder::responder;
 use super::subject::SubjectArgs;
 use super::{Context, verify};
-use crate::leak::{Revocation, Verdict};
+use crate::leak::{Leak, Revocation, Verdict};
 use crate::policy::{self, Action};
 
 /// Revoke one leaked token, after showing the plan and asking; proved by asking its service again
@@ -71,25 +71,30 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
         return Ok(Exit::Incomplete);
     }
     let by = context.config.environment().user.clone();
-    let order = policy::confirmed(&held.leak, &context.config.policy, action, &by)
+    let standing = responder.standing(&held.leak).await?;
+    let order = policy::confirmed(&held.leak, &context.config.policy, action, &by, &standing)
         .map_err(|refusal| Hinted::incomplete(refusal.to_string(), "nothing was sent"))?;
     let response = responder.carry_out(order, held, &context.rules).await?;
     for step in &response.steps {
         writeln!(out, "{step}")?;
     }
-    let state = if args.contain {
-        &response.leak.containment
-    } else {
-        &response.leak.revocation
+    Ok(ended(&response.leak, action))
+}
+
+/// 0 only for what is done and proved.
+pub(super) fn ended(leak: &Leak, action: Action) -> Exit {
+    let state = match action {
+        Action::Contain => &leak.containment,
+        Action::Revoke => &leak.revocation,
     };
-    let done = matches!(state, Some(Revocation::Done { .. }))
-        || response.leak.verdict.as_ref().is_some_and(Verdict::is_dead);
-    Ok(if done { Exit::Clean } else { Exit::Incomplete })
+    let done =
+        matches!(state, Some(Revocation::Done { .. })) || leak.verdict.as_ref().is_some_and(Verdict::is_dead);
+    if done { Exit::Clean } else { Exit::Incomplete }
 }
 
 /// Asks at the terminal; without one nobody agrees. The secret may have come on standard input, so the terminal
 /// itself is asked.
-fn agreed(out: &mut dyn Write, question: &str) -> Result<bool> {
+pub(super) fn agreed(out: &mut dyn Write, question: &str) -> Result<bool> {
     if !std::io::stdout().is_terminal() {
         return Ok(false);
     }

@@ -13,10 +13,10 @@ use super::exit::{Exit, Hinted};
 use super::progress::Progress;
 use super::report_to::{Receiver, without_password};
 use super::{Context, output};
-use crate::finding::{Confidence, Finding};
+use crate::finding::{Confidence, Finding, RuleCard};
 use crate::report::{self, Format, Learnt, Report};
 use crate::scan::baseline::Baseline;
-use crate::scan::{Parts, Scan};
+use crate::scan::{Marks, Parts, Scan};
 use crate::secret::Fingerprint;
 use crate::source::Limits;
 use crate::source::range::Range;
@@ -83,6 +83,15 @@ pub struct ScanArgs {
     /// What makes the exit code 1
     #[arg(long, value_enum, value_name = "WHAT", default_value = "any")]
     fail_on: FailOn,
+    /// Say of everything that a rule's pattern matched and that is not reported, why
+    #[arg(long)]
+    explain: bool,
+    /// List the inline marks of the scanned files, with those that hide nothing or give no reason
+    #[arg(long)]
+    list_marks: bool,
+    /// Pass over inline marks and .gitleaksignore: for a hook that must not trust who wrote them
+    #[arg(long)]
+    no_ignore_marks: bool,
     /// Threads [default: one for each core]
     #[arg(long, short, value_name = "N")]
     jobs: Option<usize>,
@@ -96,6 +105,8 @@ const EXAMPLES: &str = "Examples:\n  \
     unleak scan --staged                   what the next commit would leak (pre-commit hook)\n  \
     unleak scan --range main..HEAD         what a branch brings in (pull request)\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
+    unleak scan --explain --no-history .   what was matched and not reported, and why\n  \
+    unleak --rules .gitleaks.toml scan .   with the rules of gitleaks or betterleaks\n  \
     unleak scan --report-to https://leaks.example.com/reports .   hand what was found to a receiver\n  \
     git log -p | unleak scan -             anything else";
 
@@ -151,14 +162,19 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         largest: args.max_size.saturating_mul(1 << 20),
         ignored_too: args.no_ignore,
     };
-    let mut scan = Scan::new(&context.rules, context.config.fingerprint_key()?, limits);
+    let mut scan = prepared(args, &context, limits)?;
     let tally = scan.tally();
     {
         let _progress = Progress::follow(scan.tally(), !context.quiet);
         look(args, &mut scan)?;
     }
-    let repository = scan.provenance();
-    let mut findings = scan.finish();
+    let (repository, marks, untold) = (scan.provenance(), scan.written_marks(), scan.unexplained());
+    if untold > 0 {
+        tracing::warn!(
+            "{untold} more matches are not explained: there are too many; --only narrows the rules"
+        );
+    }
+    let (refused, mut findings): (Vec<_>, Vec<_>) = scan.finish().into_iter().partition(Finding::is_refused);
     if let Some(baseline) = &baseline {
         baseline.apply(&mut findings);
     }
@@ -167,8 +183,10 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
     }
     let learnt = learn(args, &findings, &context)?;
     let report = Report {
-        rules: context.rules.cards(&findings),
+        rules: cards(&context, &findings, &refused),
         findings,
+        refused: args.explain.then_some(refused),
+        marks,
         coverage: tally.coverage(),
         learnt,
         repository,
@@ -181,6 +199,30 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         report_to(receiver, &report, &context)?;
     }
     Ok(verdict(args, &report))
+}
+
+fn prepared(args: &ScanArgs, context: &Context, limits: Limits) -> Result<Scan> {
+    let key = context.config.fingerprint_key()?;
+    let mut scan = Scan::new(&context.rules, key.clone(), limits);
+    if args.explain {
+        scan = scan.explaining(&context.rules, key);
+    }
+    if args.list_marks {
+        scan = scan.listing_marks();
+    }
+    if args.no_ignore_marks {
+        scan = scan.marks(Marks::PassedOver);
+    }
+    Ok(scan)
+}
+
+fn cards(context: &Context, findings: &[Finding], refused: &[Finding]) -> Vec<RuleCard> {
+    let mut cards = context.rules.cards(findings);
+    let more = context.rules.cards(refused);
+    cards.extend(more);
+    cards.sort_by(|a, b| a.id.cmp(&b.id));
+    cards.dedup_by(|a, b| a.id == b.id);
+    cards
 }
 
 /// Hands the findings to a receiver. A fork's pull request must not make us report what it chose.
@@ -323,6 +365,10 @@ fn write(args: &ScanArgs, context: &Context, report: &Report, out: &mut dyn Writ
         color,
         show_secrets: args.show_secrets,
     };
+    if args.format == Format::Sarif {
+        // SARIF has no room for what is no result.
+        report::write_explanation(report, &options, &mut std::io::stderr().lock())?;
+    }
     match &args.output {
         Some(path) => output::write_file(path, |file| report::write(report, args.format, &options, file)),
         None => report::write(report, args.format, &options, out).context("cannot write the report"),

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::{Context, responder};
+use crate::notify::Collect;
 use crate::respond::Responder;
 use crate::rule::RuleSet;
 use crate::server;
@@ -47,6 +48,9 @@ pub struct ServeArgs {
     /// Leaks to work on at once; 0: only receive [default: serve.worker.count, 4]
     #[arg(long, value_name = "N")]
     pub workers: Option<usize>,
+    /// Print what the policy lets the server do, in plain sentences, and end; the same as `unleak policy explain`
+    #[arg(long)]
+    pub explain_policy: bool,
 }
 
 /// Runs `unleak serve`.
@@ -54,7 +58,9 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     let config = &context.config;
     let settings = config.token_settings()?;
     let tokens = token_service(&args, &context, &settings).await?;
-    let responder = responder::responder(&context, None).await?;
+    let mut responder = responder::responder(&context, None).await?;
+    let collect = Collect::For(config.notify_settings()?.collect.0);
+    responder.notifier = responder.notifier.collecting(collect);
     let (store, notifier) = (responder.store.clone(), responder.notifier.clone());
     let metrics = Metrics::new();
     let mut worker = config.serve.worker.clone();

@@ -150,8 +150,6 @@ pub struct WorkerSection {
     pub retry_seconds: u64,
     /// After how long without a sign another worker takes a task over.
     pub lease_seconds: u64,
-    /// How often a leak is looked at again that waits for a person.
-    pub look_again_hours: u64,
 }
 
 impl Default for WorkerSection {
@@ -161,7 +159,6 @@ impl Default for WorkerSection {
             attempts: 12,
             retry_seconds: 30,
             lease_seconds: 60,
-            look_again_hours: 24,
         }
     }
 }
@@ -297,17 +294,8 @@ impl Config {
     /// A file or variable that is named but not there.
     pub fn notify_settings(&self) -> Result<notify::Settings> {
         let mut settings = self.notify.clone();
-        if let Some(email) = &mut settings.email {
-            let (env, file) = (email.password_env.as_ref(), email.password_file.as_ref());
-            email.password = secret(env, file, "notify.email.password")?;
-        }
-        if let Some(webhook) = settings
-            .webhook
-            .as_mut()
-            .filter(|webhook| webhook.secret.is_none())
-        {
-            let (env, file) = (webhook.secret_env.as_ref(), webhook.secret_file.as_ref());
-            webhook.secret = secret(env, file, "notify.webhook.secret")?;
+        for wanted in settings.wanted() {
+            *wanted.place = secret(wanted.env, wanted.file, wanted.key)?;
         }
         Ok(settings)
     }

@@ -112,6 +112,7 @@ fn step(file: &OwnersFile) -> StepFile {
         request: file.request.clone(),
         headers: file.headers.clone(),
         body: file.body.clone(),
+        sign: file.sign.clone(),
         done: Vec::new(),
         already: Vec::new(),
         find: None,

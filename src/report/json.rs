@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::redact::{Redactor, write_json};
 use super::{Learnt, Options, Report, Summary};
 use crate::finding::{
-    Confidence, Coverage, Finding, RuleCard, RuleId, ScanPath, Severity, Skipped, Suppression,
+    Confidence, Coverage, Finding, Mark, RuleCard, RuleId, ScanPath, Severity, Skipped, Suppression,
 };
 use crate::leak::{Identity, Owner, Verdict};
 use crate::secret::Fingerprint;
@@ -33,6 +33,8 @@ struct FindingJson<'a> {
     location: LocationJson,
     decoded_via: Option<String>,
     suppression: Option<Suppression>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
     verdict: Option<Verdict>,
     identity: Option<Identity>,
     owners: Vec<Owner>,
@@ -62,9 +64,21 @@ struct Tool<'a> {
 #[derive(Serialize)]
 struct Whole<'a> {
     findings: Vec<FindingJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suppressed: Option<Vec<FindingJson<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marks: Option<Vec<Mark>>,
     coverage: Coverage,
     summary: Summary,
     tool: Tool<'a>,
+}
+
+#[derive(Serialize)]
+struct MarkLine {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(flatten)]
+    mark: Mark,
 }
 
 #[derive(Serialize)]
@@ -86,6 +100,11 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn Write) -> 
             .into_iter()
             .map(|finding| view.finding(finding, None))
             .collect(),
+        suppressed: report.suppressed().map(|suppressed| {
+            let view = |finding| view.suppressed(finding, None);
+            suppressed.into_iter().map(view).collect()
+        }),
+        marks: view.marks(),
         coverage: view.coverage(),
         summary: report.summary(),
         tool: tool(report),
@@ -98,6 +117,12 @@ pub(super) fn write_lines(report: &Report, options: &Options, out: &mut dyn Writ
     let view = View::of(report, options)?;
     for finding in report.sorted() {
         write_json(&view.finding(finding, Some("finding")), false, out)?;
+    }
+    for finding in report.suppressed().into_iter().flatten() {
+        write_json(&view.suppressed(finding, Some("suppressed")), false, out)?;
+    }
+    for mark in view.marks().into_iter().flatten() {
+        write_json(&MarkLine { kind: "mark", mark }, false, out)?;
     }
     let last = LastLine {
         kind: "coverage",
@@ -158,10 +183,31 @@ impl<'a> View<'a> {
             location: self.location(finding),
             decoded_via: finding.decoded_via.as_deref().map(|via| self.redactor.text(via)),
             suppression: finding.suppression.as_ref().map(|mark| self.suppression(mark)),
+            why: None,
             verdict: learnt.and_then(|learnt| Some(self.verdict(learnt.verdict.as_ref()?))),
             identity: learnt.and_then(|learnt| self.identity(learnt)),
             owners: learnt.map_or_else(Vec::new, |learnt| self.owners(&learnt.owners)),
         }
+    }
+
+    /// The same with the reason as a sentence.
+    fn suppressed(&self, finding: &'a Finding, kind: Option<&'static str>) -> FindingJson<'a> {
+        let why = finding.suppression.as_ref().map(ToString::to_string);
+        FindingJson {
+            why: why.map(|why| self.redactor.text(&why)),
+            ..self.finding(finding, kind)
+        }
+    }
+
+    fn marks(&self) -> Option<Vec<Mark>> {
+        let marks = self.report.marks.as_ref()?.iter();
+        let shown = marks.map(|mark| Mark {
+            path: ScanPath::new(self.redactor.bytes(mark.path.as_bytes())),
+            rule: mark.rule.as_ref().map(|rule| self.redactor.text(rule)),
+            reason: self.redactor.text(&mark.reason),
+            ..mark.clone()
+        });
+        Some(shown.collect())
     }
 
     fn location(&self, finding: &Finding) -> LocationJson {
@@ -185,11 +231,11 @@ impl<'a> View<'a> {
 
     fn suppression(&self, suppression: &Suppression) -> Suppression {
         match suppression {
-            Suppression::Baseline => Suppression::Baseline,
             Suppression::Inline { mark, reason } => Suppression::Inline {
                 mark: self.redactor.text(mark),
                 reason: self.redactor.text(reason),
             },
+            other => other.clone(),
         }
     }
 

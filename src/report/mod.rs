@@ -3,6 +3,7 @@
 //! Nothing here reads a clock, a file or the environment, and no secret may reach the output unless
 //! [`Options::show_secrets`] asks for it; SARIF never holds one.
 
+mod explain;
 mod group;
 mod json;
 mod redact;
@@ -18,7 +19,7 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::finding::{Coverage, Finding, Origin, RuleCard, RuleId, Severity};
+use crate::finding::{Coverage, Finding, Mark, Origin, RuleCard, RuleId, Severity};
 use crate::leak::{Identity, Owner, Verdict};
 use crate::secret::Fingerprint;
 
@@ -40,6 +41,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The rules of the findings.
     pub rules: Vec<RuleCard>,
+    /// What was matched and is no finding, each with the reason as its suppression; none if nobody asked.
+    pub refused: Option<Vec<Finding>>,
+    /// The inline marks of the files; none if nobody asked.
+    pub marks: Option<Vec<Mark>>,
     /// What the scan went through.
     pub coverage: Coverage,
     /// By fingerprint.
@@ -124,6 +129,12 @@ pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn W
     Ok(())
 }
 
+/// Writes for people what was not reported and why, and the marks, beside a report in a format that has no room for them;
+/// fails only where `out` does.
+pub fn write_explanation(report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
+    text::write_explanation(report, options, out)
+}
+
 /// The figures of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -172,6 +183,18 @@ impl Report {
         let mut findings: Vec<&Finding> = self.findings.iter().collect();
         findings.sort_by_cached_key(|finding| place(finding));
         findings
+    }
+
+    /// Everything that was matched and does not count, by place; none if nobody asked.
+    fn suppressed(&self) -> Option<Vec<&Finding>> {
+        let refused = self.refused.as_ref()?;
+        let marked = self
+            .findings
+            .iter()
+            .filter(|finding| finding.suppression.is_some());
+        let mut all: Vec<&Finding> = refused.iter().chain(marked).collect();
+        all.sort_by_cached_key(|finding| place(finding));
+        Some(all)
     }
 
     fn cards(&self) -> BTreeMap<&RuleId, &RuleCard> {

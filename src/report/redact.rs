@@ -11,6 +11,7 @@ use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use super::Report;
+use crate::finding::{Finding, Suppression};
 
 /// What stands where a secret stood; SARIF names it in `redactionTokens`.
 pub(super) const TOKEN: &str = "[REDACTED]";
@@ -26,7 +27,14 @@ pub(super) struct Redactor {
 impl Redactor {
     /// Knows every secret of the report and the parts found with them.
     pub(super) fn of(report: &Report) -> anyhow::Result<Self> {
-        let secrets = report.findings.iter().flat_map(|finding| {
+        // A placeholder is a word, and would be found where it means itself.
+        let is_word = |finding: &&Finding| matches!(&finding.suppression, Some(Suppression::Refused(why)) if why.reason == "placeholder");
+        let refused = report
+            .refused
+            .iter()
+            .flatten()
+            .filter(|finding| !is_word(finding));
+        let secrets = report.findings.iter().chain(refused).flat_map(|finding| {
             let parts = finding.parts.values();
             std::iter::once(&finding.secret).chain(parts)
         });

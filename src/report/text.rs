@@ -4,6 +4,7 @@ use std::io::Write;
 
 use anyhow::Result;
 
+use super::explain;
 use super::group::{Group, groups};
 use super::redact::{Redactor, escape};
 use super::{Options, Report};
@@ -15,21 +16,29 @@ const PLACES: usize = 20;
 
 /// Writes the whole report.
 pub(super) fn write(report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
-    let redactor = if options.show_secrets {
-        Redactor::nothing()
-    } else {
-        Redactor::of(report)?
-    };
     let page = Page {
         options: *options,
-        redactor,
+        redactor: redactor(report, options)?,
     };
     for group in groups(report) {
         page.leak(&group, out)?;
         writeln!(out)?;
     }
     page.summary(report, out)?;
-    page.skipped(report, out)
+    page.skipped(report, out)?;
+    explain::write(report, &page.redactor, out)
+}
+
+/// Writes what was not reported and why, and the marks.
+pub(super) fn write_explanation(report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
+    explain::write(report, &redactor(report, options)?, out)
+}
+
+fn redactor(report: &Report, options: &Options) -> Result<Redactor> {
+    if options.show_secrets {
+        return Ok(Redactor::nothing());
+    }
+    Redactor::of(report)
 }
 
 /// How things are shown on this page.

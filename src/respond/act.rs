@@ -13,6 +13,11 @@ impl Case<'_> {
     /// policy may have its turn.
     pub(super) async fn act(&mut self, order: Order) -> Result<bool> {
         let action = order.action();
+        // Looked at again right here: it may have been thrown after the decision.
+        if let Some(stopped) = self.to.store.stopped().await? {
+            self.say(format!("not sent: {stopped}; `unleak resume` lets it go on"));
+            return Ok(false);
+        }
         let Some(ended) = self.send(order).await? else {
             self.say(format!(
                 "not sent: another run is at it, or it was done before ({action})"
@@ -116,11 +121,12 @@ impl Case<'_> {
     /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped, unless it can come back.
     pub(super) async fn dead(&mut self) -> Result<()> {
         let (fingerprint, rule) = (self.held.leak.fingerprint, self.held.leak.rule.clone());
-        if self.to.store.is_told(fingerprint, &rule).await? {
+        let store = &self.to.store;
+        // What waits to be told needs no secret, so the leak is closed all the same.
+        if store.is_told(fingerprint, &rule).await?
+            || !store.notices_left(fingerprint, &rule).await?.is_empty()
+        {
             self.tell("").await?;
-            if self.untold.is_none() && self.to.store.unended_notice(fingerprint, &rule).await?.is_some() {
-                self.untold = Some("another run is just telling somebody, or died at it".to_owned());
-            }
         }
         self.resolve_alerts().await?;
         let leak = &self.held.leak;
@@ -136,7 +142,7 @@ impl Case<'_> {
             Some(Verdict::Dead { why, .. }) => format!("it is dead: {why}"),
             _ => return Ok(()),
         };
-        // Without the secret nobody could ask again, and whoever was not told would never be.
+        // A closed leak is not looked at again, and GitHub's alert would stay open.
         if let Some(untold) = &self.untold {
             let step = format!("not closed yet: {untold}; the next run tries again");
             self.say(step);

@@ -103,6 +103,7 @@ pub fn call(request: &str, body: Option<String>) -> CallFile {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into(),
         body,
+        sign: None,
     }
 }
 

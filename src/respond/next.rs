@@ -1,10 +1,11 @@
 //! When a leak is to be looked at again: what the worker makes its tasks of.
 
+use anyhow::Result;
 use jiff::Timestamp;
 
 use super::Case;
 use crate::leak::{Revocation, Verdict};
-use crate::policy::Decision;
+use crate::policy;
 
 /// When a leak is to be looked at again, and why, in a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,9 +13,7 @@ use crate::policy::Decision;
 pub enum Next {
     /// Never: it is closed, or nothing can change by itself.
     Never,
-    /// Now and then: it is for a person to act, or for its service to bring it back.
-    Watch { why: String },
-    /// Then.
+    /// Then: a grace period ends, nobody has acted, or it is time to ask again.
     At { at: Timestamp, why: String },
     /// Soon, and again and again: something failed that may work later.
     Retry { why: String },
@@ -22,53 +21,72 @@ pub enum Next {
     PutOff { why: String },
 }
 
-impl Next {
-    /// What a decision asks for, if all that it asks for works.
-    pub(super) fn wanted(decision: &Decision) -> Self {
-        let why = decision.why().to_owned();
-        match decision {
-            Decision::Record { .. } => Self::Never,
-            Decision::Wait { until, .. } => Self::At { at: *until, why },
-            Decision::Notify { .. } | Decision::Approve { .. } | Decision::Act(_) => Self::Watch { why },
-        }
-    }
-}
-
 impl Case<'_> {
     /// What is left to do after this run.
-    pub(super) fn next(&self) -> Next {
+    pub(super) async fn next(&mut self) -> Result<Next> {
         if self.closed {
-            return Next::Never;
+            return Ok(Next::Never);
         }
+        let under_way = [&self.held.leak.revocation, &self.held.leak.containment];
+        let under_way = under_way
+            .into_iter()
+            .flatten()
+            .any(|state| !matches!(state, Revocation::Done { .. } | Revocation::Refused { .. }));
+        if !under_way && self.is_dismissed().await? {
+            return Ok(Next::Never);
+        }
+        if let Some(soon) = self.soon() {
+            return Ok(soon);
+        }
+        // Nobody can be asked: only people may still have to hear.
+        let silent = matches!(self.held.leak.verdict, Some(Verdict::Unknown { .. }));
+        if !silent && !self.decided && !self.held.leak.verdict.as_ref().is_some_and(Verdict::is_dead) {
+            return Ok(Next::Never);
+        }
+        // A step that waits in the queue, or was given up there, is taken.
+        self.held.leak.notices = self.told(|_| true).await?;
+        let leak = &self.held.leak;
+        let look = if silent {
+            policy::next_escalation(leak, &self.to.policy)
+        } else {
+            policy::next_look(leak, &self.to.policy, &self.to.standing(leak).await?)
+        };
+        Ok(match look {
+            Some(look) => Next::At {
+                at: look.at,
+                why: look.why,
+            },
+            None => Next::Never,
+        })
+    }
+
+    /// What cannot wait for its time.
+    fn soon(&self) -> Option<Next> {
         let leak = &self.held.leak;
         for state in [&leak.revocation, &leak.containment].into_iter().flatten() {
             let why = match state {
                 Revocation::Sending => "whether a request was carried out is not known yet".to_owned(),
                 Revocation::Uncertain { reason } => reason.clone(),
                 Revocation::Postponed { reason } => {
-                    return Next::PutOff { why: reason.clone() };
+                    return Some(Next::PutOff { why: reason.clone() });
                 }
                 Revocation::Done { .. } | Revocation::Refused { .. } => continue,
             };
-            return Next::Retry { why };
+            return Some(Next::Retry { why });
         }
         if self.interrupted {
-            return Next::Retry {
+            return Some(Next::Retry {
                 why: "an earlier run was cut off; this one only asked".to_owned(),
-            };
+            });
         }
         if let Some(why) = &self.untold {
-            return Next::Retry { why: why.clone() };
+            return Some(Next::Retry { why: why.clone() });
         }
         match &leak.verdict {
             Some(Verdict::Unknown { reason }) if self.rule.verify().is_some() && !self.rule.public => {
-                Next::Retry { why: reason.clone() }
+                Some(Next::Retry { why: reason.clone() })
             }
-            Some(Verdict::Unknown { .. }) => Next::Never,
-            Some(Verdict::Dead { .. }) => Next::Watch {
-                why: "the token lives again when its owner is enabled".to_owned(),
-            },
-            Some(Verdict::Live { .. }) | None => self.wanted.clone().unwrap_or(Next::Never),
+            _ => None,
         }
     }
 }

@@ -1,92 +1,66 @@
 //! The compiled form: a rule file checked for what a machine can check at once, ready for the scan.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, bail};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::{Captures, Match, Regex};
 
+use super::allow::Allowlist;
 use super::checksum::Checksum;
 use super::file::{
     ContainFile, ContextFile, DecodeFile, Looks, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
-    ServiceHead, VerifyFile,
+    VerifyFile,
 };
 use super::keywords;
-use crate::finding::{Confidence, RuleCard, RuleId, Severity};
-
-/// Largest compiled program of one pattern, in bytes.
-const LARGEST_PROGRAM: usize = 4 << 20;
-
-/// One service.
-#[derive(Debug)]
-pub struct Service {
-    /// File name without ending: `github`.
-    pub name: String,
-    /// Where it was read from, for messages.
-    pub shown: String,
-    text: &'static str,
-    file: OnceLock<ServiceFile>,
-}
-
-impl Service {
-    /// The rule file as written; one that was built in is read when first asked for.
-    pub fn file(&self) -> &ServiceFile {
-        #[expect(
-            clippy::expect_used,
-            reason = "rules check has read every file that is built in"
-        )]
-        self.file
-            .get_or_init(|| toml::from_str(self.text).expect("a rule file that was built in can be read"))
-    }
-
-    /// `[service]`.
-    pub fn head(&self) -> &ServiceHead {
-        &self.file().service
-    }
-
-    /// Base URLs that the rule file names: its regions, else `https://` and its first host, else none.
-    pub fn bases(&self) -> Vec<String> {
-        let head = self.head();
-        if head.regions.is_empty() {
-            return head
-                .hosts
-                .first()
-                .map(|host| format!("https://{host}"))
-                .into_iter()
-                .collect();
-        }
-        head.regions.clone()
-    }
-
-    /// A page of the rule file on the first of [`Service::bases`], for who does not know which instance it is about.
-    fn page(&self, page: &str) -> Option<String> {
-        match page.strip_prefix("{base}") {
-            Some(path) => Some(format!("{}{path}", self.bases().first()?)),
-            None => Some(page.to_owned()),
-        }
-    }
-}
+use super::pattern::{self, Pattern};
+use super::service::Service;
+use crate::finding::{Confidence, Refusal, RuleCard, RuleId, Severity};
 
 /// Words near a match, in lower case.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// One of these must stand near.
-    pub words: Vec<String>,
+    pub words: Vec<Cow<'static, str>>,
     /// How near, in bytes.
     pub within: usize,
     /// None of these may stand right before, as a whole word.
-    pub unless: Vec<String>,
+    pub unless: Vec<Cow<'static, str>>,
+    /// Short words count in the middle of others, too.
+    pub anywhere: bool,
 }
 
 impl Context {
     fn of(file: &ContextFile) -> Self {
-        let lower = |words: &[String]| words.iter().map(|word| word.to_lowercase()).collect();
+        let lower = |words: &[String]| words.iter().map(|word| word.to_lowercase().into()).collect();
         Self {
             words: lower(&file.words),
             within: file.within,
             unless: lower(&file.unless),
+            anywhere: file.anywhere,
         }
     }
+}
+
+/// Which part of a match is the secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum SecretGroup {
+    /// The group `secret`.
+    #[default]
+    Named,
+    /// The group of this number.
+    Number(usize),
+    /// The first group that holds something, else the whole match.
+    First,
+}
+
+/// What only rules from another tool's configuration have.
+#[derive(Debug, Default)]
+pub(super) struct Imported {
+    pub(super) secret: SecretGroup,
+    pub(super) path: Option<Pattern>,
+    pub(super) allowlists: Vec<Arc<Allowlist>>,
 }
 
 /// One shape of token.
@@ -97,14 +71,14 @@ pub struct Rule {
     /// Its service.
     pub service: Arc<Service>,
     /// The pattern's text.
-    pub pattern: String,
-    regex: OnceLock<Regex>,
+    pub pattern: Cow<'static, str>,
+    pub(super) regex: OnceLock<Regex>,
     /// Literals of which one occurs in or near every match; matched without regard to case.
     pub keywords: Vec<String>,
     /// Longest possible match in bytes, if bounded.
     pub longest: Option<usize>,
     /// Literal that every secret of this rule begins with; may be shown.
-    pub prefix: String,
+    pub prefix: Cow<'static, str>,
     /// The checksum that a secret must pass.
     pub checksum: Option<Checksum>,
     /// Least entropy, bits per character.
@@ -116,9 +90,9 @@ pub struct Rule {
     /// What is judged is the text whose base64 it is, if it is any.
     pub base64: bool,
     /// Words of placeholders, in lower case.
-    pub unless_value: Vec<String>,
+    pub unless_value: Vec<Cow<'static, str>>,
     /// Starts of the SHA-256 of values that documentation prints.
-    pub published: Vec<String>,
+    pub published: Vec<Cow<'static, str>>,
     /// Every other rule goes before it.
     pub yields: bool,
     /// How sure a match is.
@@ -131,9 +105,15 @@ pub struct Rule {
     pub context: Option<Context>,
     /// Other parts, by full id.
     pub needs: Vec<RuleId>,
-    /// Self-description of the secret.
-    pub decode: Option<DecodeFile>,
-    place: usize,
+    /// Whether the secret describes itself.
+    pub(super) decodes: bool,
+    /// Which part of a match is the secret.
+    pub(super) secret: SecretGroup,
+    /// Where matches count, if not everywhere.
+    pub(super) path: Option<Pattern>,
+    /// Which matches do not.
+    pub(super) allowlists: Vec<Arc<Allowlist>>,
+    pub(super) place: usize,
 }
 
 impl Rule {
@@ -141,14 +121,36 @@ impl Rule {
     pub fn regex(&self) -> &Regex {
         #[expect(
             clippy::expect_used,
-            reason = "compile() built the same pattern's syntax tree; rules check builds it"
+            reason = "compile() proved it, and rules check those that are built in"
         )]
         self.regex
-            .get_or_init(|| build(&self.pattern).expect("the pattern was checked on load"))
+            .get_or_init(|| pattern::build(&self.pattern).expect("the pattern was checked on load"))
     }
 
     fn written(&self) -> &RuleFile {
         &self.service.file().rule[self.place]
+    }
+
+    /// The secret in a match.
+    pub fn secret_of<'h>(&self, captures: &Captures<'h>) -> Option<Match<'h>> {
+        match self.secret {
+            SecretGroup::Named => captures.name("secret"),
+            SecretGroup::Number(number) => captures.get(number),
+            SecretGroup::First => {
+                let mut groups = captures.iter().skip(1).flatten();
+                groups.find(|group| !group.is_empty()).or_else(|| captures.get(0))
+            }
+        }
+    }
+
+    /// Whether it comes from another tool's configuration.
+    pub fn is_imported(&self) -> bool {
+        self.service.imported
+    }
+
+    /// Self-description of the secret.
+    pub fn decode(&self) -> Option<&DecodeFile> {
+        self.written().decode.as_ref().filter(|_| self.decodes)
     }
 
     /// What it is called.
@@ -207,6 +209,17 @@ impl Rule {
         }
     }
 
+    /// Why a match of a rule that is less sure than `least` does not count.
+    pub fn too_weak(&self, least: Confidence) -> Refusal {
+        Refusal::new(
+            "confidence",
+            format!(
+                "its rule's confidence is {}; --confidence asks for {least} at least",
+                self.confidence
+            ),
+        )
+    }
+
     /// What a report needs to know.
     pub fn card(&self) -> RuleCard {
         let head = self.service.head();
@@ -230,71 +243,86 @@ fn plain(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| text.replace('·', "")).collect()
 }
 
-/// Builds the pattern; bounded, so that a hostile rule file cannot take the memory.
-pub(super) fn build(pattern: &str) -> Result<Regex, regex::Error> {
-    RegexBuilder::new(pattern)
-        .unicode(false)
-        .size_limit(LARGEST_PROGRAM)
-        .build()
-}
-
 /// Gives a rule file its meaning.
 pub(super) fn compile(name: &str, shown: &str, file: ServiceFile) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
     let mut rules = Vec::with_capacity(file.rule.len());
     for rule in &file.rule {
+        pattern::prove(&rule.pattern).with_context(|| format!("{shown}: rule {:?}", rule.id))?;
         let shape =
             keywords::Shape::of(&rule.pattern).with_context(|| format!("{shown}: rule {:?}", rule.id))?;
         rules.push((rule.clone(), shape));
     }
-    let service = Service {
-        name: name.to_owned(),
-        shown: shown.to_owned(),
-        text: "",
-        file: OnceLock::from(file),
-    };
-    with_rules(service, rules)
+    let ready = rules
+        .into_iter()
+        .map(|(rule, shape)| (rule, shape, Imported::default()));
+    with_rules(service_of(name, shown, file, false), ready.collect())
 }
 
-/// The same for a file that was built in: its patterns were read then, its sections are read when first asked for.
-pub(super) fn bundled(
+/// The same for rules of another tool's configuration.
+pub(super) fn imported(
     name: &str,
-    shown: String,
-    rules: Vec<(RuleFile, keywords::Shape)>,
-    text: &'static str,
+    shown: &str,
+    file: ServiceFile,
+    rules: Vec<(RuleFile, keywords::Shape, Imported)>,
 ) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
-    let service = Service {
+    with_rules(service_of(name, shown, file, true), rules)
+}
+
+fn service_of(name: &str, shown: &str, file: ServiceFile, imported: bool) -> Service {
+    Service {
         name: name.to_owned(),
-        shown,
-        text,
-        file: OnceLock::new(),
-    };
-    with_rules(service, rules)
+        shown: shown.to_owned(),
+        imported,
+        text: "",
+        file: OnceLock::from(file),
+    }
 }
 
 fn with_rules(
     service: Service,
-    written: Vec<(RuleFile, keywords::Shape)>,
+    written: Vec<(RuleFile, keywords::Shape, Imported)>,
 ) -> Result<(Arc<Service>, Vec<Arc<Rule>>)> {
     let service = Arc::new(service);
     let shown = &service.shown;
-    let ids: BTreeSet<String> = written.iter().map(|(rule, _)| rule.id.clone()).collect();
+    let ids: BTreeSet<String> = written.iter().map(|(rule, ..)| rule.id.clone()).collect();
     if ids.len() != written.len() {
         bail!("{shown}: two rules have the same id");
     }
     let mut rules = Vec::with_capacity(written.len());
-    for (place, (rule, shape)) in written.into_iter().enumerate() {
+    for (place, (rule, shape, imported)) in written.into_iter().enumerate() {
         let id = rule.id.clone();
         if let Some(lost) = rule.needs.iter().find(|other| !ids.contains(other.as_str())) {
             bail!("{shown}: rule {id:?} needs {lost:?}, which this file does not have");
         }
-        let compiled = one(place, rule, shape, &service).with_context(|| format!("{shown}: rule {id:?}"))?;
+        let compiled =
+            one(place, rule, shape, imported, &service).with_context(|| format!("{shown}: rule {id:?}"))?;
         rules.push(Arc::new(compiled));
     }
     Ok((service, rules))
 }
 
-fn one(place: usize, file: RuleFile, shape: keywords::Shape, service: &Arc<Service>) -> Result<Rule> {
-    if !shape.groups.iter().any(|group| group == "secret") {
+/// What calls a rule: the keywords that its file gives, else the words of its context, else what its pattern promises.
+fn calling(given: Vec<String>, context: Option<&Context>, promised: Vec<String>) -> Result<Vec<String>> {
+    let own = |word: &Cow<'static, str>| word.clone().into_owned();
+    let keywords = match context {
+        _ if !given.is_empty() => given,
+        Some(context) => context.words.iter().map(own).collect(),
+        None => promised,
+    };
+    if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
+        bail!("no literal of two characters or more occurs in every match: give keywords or context");
+    }
+    Ok(keywords)
+}
+
+fn one(
+    place: usize,
+    file: RuleFile,
+    shape: keywords::Shape,
+    imported: Imported,
+    service: &Arc<Service>,
+) -> Result<Rule> {
+    if imported.secret == SecretGroup::Named && !shape.groups.iter().any(|group| group == "secret") {
         bail!("the pattern has no group (?<secret>…)");
     }
     if let Some(decode) = file
@@ -308,34 +336,27 @@ fn one(place: usize, file: RuleFile, shape: keywords::Shape, service: &Arc<Servi
         );
     }
     let context = file.context.as_ref().map(Context::of);
-    let keywords = match (file.keywords, &context) {
-        (given, _) if !given.is_empty() => given,
-        (_, Some(context)) => context.words.clone(),
-        _ => shape.keywords,
-    };
-    if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
-        bail!("no literal of two characters or more occurs in every match: give keywords or context");
-    }
+    let keywords = calling(file.keywords, context.as_ref(), shape.keywords)?;
     let checksum = file.checksum.as_deref().map(Checksum::named).transpose()?;
     Ok(Rule {
         id: RuleId::new(&service.name, &file.id),
         service: Arc::clone(service),
-        pattern: file.pattern,
+        pattern: file.pattern.into(),
         regex: OnceLock::new(),
         keywords,
         longest: shape.longest,
-        prefix: shape.secret_prefix,
+        prefix: shape.secret_prefix.into(),
         checksum,
         entropy: file.entropy,
         digits: file.digits,
         looks: file.looks,
-        published: file.published,
+        published: file.published.into_iter().map(Cow::Owned).collect(),
         yields: file.yields,
         base64: file.base64,
         unless_value: file
             .unless_value
             .iter()
-            .map(|word| word.to_ascii_lowercase())
+            .map(|word| word.to_ascii_lowercase().into())
             .collect(),
         confidence: file.confidence,
         severity: if file.public {
@@ -350,7 +371,10 @@ fn one(place: usize, file: RuleFile, shape: keywords::Shape, service: &Arc<Servi
             .iter()
             .map(|other| RuleId::new(&service.name, other))
             .collect(),
-        decode: file.decode,
+        decodes: file.decode.is_some(),
+        secret: imported.secret,
+        path: imported.path,
+        allowlists: imported.allowlists,
         place,
     })
 }

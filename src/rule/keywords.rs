@@ -3,13 +3,11 @@
 
 use anyhow::{Context as _, Result};
 use regex_syntax::hir::{Class, Hir, HirKind};
-use serde::{Deserialize, Serialize};
 
 /// Most alternatives that keywords may branch into before the branching part is passed over.
 const MOST_KEYWORDS: usize = 64;
 
 /// What a pattern promises.
-#[derive(Deserialize, Serialize)]
 pub(super) struct Shape {
     /// One of these occurs in every match (ASCII case folded); empty if nothing is certain.
     pub keywords: Vec<String>,

@@ -2,30 +2,54 @@
 //!
 //! Rust knows here how a rule file is read, never anything of a single service.
 
+pub mod allow;
+mod built;
 pub mod check;
 pub mod checksum;
 pub mod compile;
 pub mod decode;
+pub mod explain;
 pub mod file;
+pub mod import;
 pub mod judge;
 mod keywords;
+mod pattern;
 pub mod placeholder;
 pub mod random;
+mod service;
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 
-pub use compile::{Context as NearWords, Rule, Service};
+use built::{Built, BuiltContext};
+pub use compile::{Context as NearWords, Rule};
+use file::Looks;
+pub use service::Service;
 
-use crate::finding::{Confidence, Finding, RuleCard, RuleId};
+use crate::finding::{Confidence, Finding, Refusal, RuleCard, RuleId, Severity};
 
 include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// Largest rule file that is read, in bytes.
-const LARGEST_FILE: u64 = 1 << 20;
+const LARGEST_FILE: u64 = 2 << 20;
+
+/// The text of a rule file or configuration; bounded, whatever stands at the path.
+fn read(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let mut text = String::new();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {shown}"))?;
+    file.take(LARGEST_FILE + 1)
+        .read_to_string(&mut text)
+        .with_context(|| format!("cannot read {shown}"))?;
+    if text.len() as u64 > LARGEST_FILE {
+        bail!("{shown} has more than {LARGEST_FILE} bytes; no rule file needs that many");
+    }
+    Ok(text)
+}
 
 /// All services in use, with their rules.
 #[derive(Clone, Debug)]
@@ -36,6 +60,8 @@ pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
     /// Findings of rules less sure than this are left out.
     pub least: Confidence,
+    /// Rules that this run does not use, and why: `scan --explain` tells what they would have found.
+    pub off: Vec<(Arc<Rule>, Refusal)>,
 }
 
 impl RuleSet {
@@ -45,6 +71,7 @@ impl RuleSet {
             services: Vec::new(),
             rules: Vec::new(),
             least: Confidence::Low,
+            off: Vec::new(),
         }
     }
 
@@ -52,16 +79,13 @@ impl RuleSet {
     pub fn bundled() -> Result<Self> {
         let mut set = Self::empty();
         for (name, rules, text) in BUNDLED {
-            let shown = format!("rules/{name}.toml (built in)");
-            let rules = serde_json::from_str(rules).with_context(|| shown.clone())?;
-            let (service, rules) = compile::bundled(name, shown, rules, text)?;
-            set.services.push(service);
-            set.rules.extend(rules);
+            built::add(name, rules, text, &mut set)?;
         }
         Ok(set)
     }
 
-    /// Adds a rule file, or every `*.toml` of a folder; a service of the same name is replaced.
+    /// Adds a rule file, a configuration of gitleaks or betterleaks (told apart by what is in it), or every `*.toml` of a
+    /// folder; a service of the same name is replaced.
     pub fn load(&mut self, path: &Path) -> Result<()> {
         Self::files(path)?
             .iter()
@@ -89,19 +113,15 @@ impl RuleSet {
     }
 
     fn load_file(&mut self, path: &Path) -> Result<()> {
-        let shown = path.display().to_string();
-        let size = std::fs::metadata(path)
-            .with_context(|| format!("cannot read {shown}"))?
-            .len();
-        if size > LARGEST_FILE {
-            bail!("{shown} has {size} bytes; a rule file may have {LARGEST_FILE}");
+        let text = read(path)?;
+        if import::is_foreign(&text) {
+            return import::add(self, path, &text);
         }
-        let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
         let name = path
             .file_stem()
             .and_then(|stem| stem.to_str())
             .unwrap_or_default();
-        self.add(name, &shown, &text)
+        self.add(name, &path.display().to_string(), &text)
     }
 
     /// Adds the rule file `text`; `name` becomes the service's name and `shown` is how errors call the file.
@@ -138,10 +158,12 @@ impl RuleSet {
                 bail!("no rule or service is called {name:?}; `unleak rules list` shows them");
             }
         }
-        self.rules.retain(|rule| {
-            (only.is_empty() || only.iter().any(|name| named(rule, name)))
-                && !skip.iter().any(|name| named(rule, name))
-        });
+        self.rules
+            .retain(|rule| only.is_empty() || only.iter().any(|name| named(rule, name)));
+        let skipped = |rule: &mut Arc<Rule>| skip.iter().any(|name| named(rule, name));
+        let off = self.rules.extract_if(.., skipped);
+        let why = || Refusal::new("skip", "--skip leaves its rule out");
+        self.off.extend(off.map(|rule| (rule, why())));
         Ok(())
     }
 
@@ -152,14 +174,22 @@ impl RuleSet {
         }
         self.least = least;
         let needed: BTreeSet<RuleId> = self.rules.iter().flat_map(|rule| rule.needs.clone()).collect();
-        self.rules
-            .retain(|rule| rule.confidence <= least || needed.contains(&rule.id));
+        let weak = |rule: &mut Arc<Rule>| rule.confidence > least && !needed.contains(&rule.id);
+        let off = self.rules.extract_if(.., weak);
+        self.off.extend(off.map(|rule| {
+            let why = rule.too_weak(least);
+            (rule, why)
+        }));
     }
 
     /// What a report of these findings needs to know of their rules.
     pub fn cards(&self, findings: &[Finding]) -> Vec<RuleCard> {
         let found: BTreeSet<&RuleId> = findings.iter().map(|finding| &finding.rule).collect();
-        let rules = self.rules.iter().filter(|rule| found.contains(&rule.id));
-        rules.map(|rule| rule.card()).collect()
+        let off = self.off.iter().map(|(rule, _)| rule);
+        let rules = self.rules.iter().chain(off);
+        rules
+            .filter(|rule| found.contains(&rule.id))
+            .map(|rule| rule.card())
+            .collect()
     }
 }

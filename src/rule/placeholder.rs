@@ -1,6 +1,7 @@
 //! What stands where a secret would stand, and is none: templates, look-ups, words for "put yours here", runs of one
 //! character. Decided by what the value is, never by the path of its file. It reads bytes only.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
@@ -8,7 +9,7 @@ use regex::bytes::Regex;
 /// Marks of a value that is filled in later, or looked up elsewhere.
 const TEMPLATE: &str = concat!(
     r"(?-u)\$\{[\w.:/\-?+|, $@#]{1,80}\}|\{\{[^{}\n]{1,80}\}\}|<[\w][\w \-./:|]{0,60}>|%\(\w{1,40}\)[sdr]|\$\([^)\n]{1,80}\)",
-    r"|#\{[^}\n]{1,80}\}|(?:^|\W)%[sdvq@](?:\W|$)|^\$\w+$|^%\w+%$|^@\w+@$|^__\w+__$|^\{[\w.:]*\}$|^\[[\w ._-]+\]$",
+    r"|#\{[^}\n]{1,80}\}|(?:^|\W)%[sdvq@](?:\W|$)|^\$\w+$|^%\w+%$|^@\w+@$|^@[A-Z][A-Z0-9_]+$|^__\w+__$|^\{[\w.:]*\}$|^\[[\w ._-]+\]$",
     r"|&(?:#\d{1,5}|#x[0-9a-f]{1,4}|[a-z]{2,6});|://|process\.env|getenv|environ\b|\benv\(|ENV\[|secrets\.\w|\*\*\*|\.\.\.|xxxx|XXXX",
 );
 
@@ -36,6 +37,11 @@ const WORDS: &[&[u8]] = &[
     b"87654321",
     b"abcdef",
     b"qwertyui",
+    b"asdfghj",
+    b"zxcvbnm",
+    b"q1w2e3",
+    b"1q2w3e",
+    b"!@#$%^&*",
     b"loremipsum",
     b"deadbeef",
 ];
@@ -104,18 +110,86 @@ static TEMPLATES: LazyLock<Regex> = LazyLock::new(|| {
 /// How many equal characters in a row no random value has.
 const RUN: usize = 5;
 
-/// Whether `value` stands for a secret instead of being one.
-pub fn is_placeholder(value: &[u8]) -> bool {
+/// What makes a value a placeholder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placeholder {
+    /// The whole value is a word that says what belongs there.
+    Word,
+    /// It holds this part of placeholders.
+    Part(&'static [u8]),
+    /// One character several times in a row.
+    Run,
+    /// It is filled in later, or looked up elsewhere.
+    Template,
+}
+
+impl fmt::Display for Placeholder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Word => f.write_str("it is a word for what belongs there"),
+            Self::Part(part) => write!(f, "it holds {:?}", String::from_utf8_lossy(part)),
+            Self::Run => write!(f, "one character stands {RUN} times in a row"),
+            Self::Template => f.write_str("it is a template or a look-up"),
+        }
+    }
+}
+
+/// What makes `value` stand for a secret instead of being one, if it does.
+pub fn placeholder(value: &[u8]) -> Option<Placeholder> {
     let lower = value.to_ascii_lowercase();
     let trimmed = lower.trim_ascii();
-    NOTHING.contains(&trimmed)
-        || WORDS
-            .iter()
-            .any(|word| memchr::memmem::find(trimmed, word).is_some())
-        || value
-            .windows(RUN)
-            .any(|run| run.iter().all(|byte| *byte == run[0]))
-        || TEMPLATES.is_match(value)
+    if says_nothing(trimmed) {
+        return Some(Placeholder::Word);
+    }
+    let holds = |word: &&&[u8]| memchr::memmem::find(trimmed, word).is_some();
+    if let Some(part) = WORDS.iter().find(holds) {
+        return Some(Placeholder::Part(part));
+    }
+    let equal = |run: &[u8]| run.iter().all(|byte| *byte == run[0]);
+    if value.windows(RUN).any(equal) {
+        return Some(Placeholder::Run);
+    }
+    TEMPLATES.is_match(value).then_some(Placeholder::Template)
+}
+
+/// Whether `value` stands for a secret instead of being one.
+pub fn is_placeholder(value: &[u8]) -> bool {
+    placeholder(value).is_some()
+}
+
+/// Words that stand beside those of [`NOTHING`] in placeholders, as in `other_password`.
+const BESIDE: &[&[u8]] = &[
+    b"a", b"an", b"the", b"my", b"your", b"some", b"any", b"new", b"old", b"other", b"bad", b"good", b"no",
+    b"not", b"is", b"in", b"for", b"of", b"to", b"db", b"app", b"admin", b"root", b"here", b"wrong", b"fake",
+    b"secure", b"super", b"strong", b"very", b"plain", b"temp", b"initial",
+];
+
+/// Whether all words of `value`, which is in lower case, say that something belongs here and none says what.
+fn says_nothing(value: &[u8]) -> bool {
+    let plain = plain(value);
+    let words: Vec<&[u8]> = value
+        .split(|byte| !byte.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    NOTHING.contains(&value)
+        || NOTHING.contains(&plain.as_slice())
+        || (words.iter().any(|word| NOTHING.contains(word))
+            && words
+                .iter()
+                .all(|word| NOTHING.contains(word) || BESIDE.contains(word)))
+}
+
+/// `s3cr3t` as `secret`: signs and digits that people write for letters.
+fn plain(value: &[u8]) -> Vec<u8> {
+    let letter = |byte: &u8| match byte {
+        b'0' => b'o',
+        b'1' | b'!' => b'i',
+        b'3' => b'e',
+        b'4' | b'@' => b'a',
+        b'5' | b'$' => b's',
+        other => *other,
+    };
+    value.iter().map(letter).collect()
 }
 
 /// Shortest password that a person chose and that is told from a word.
@@ -169,6 +243,11 @@ mod tests {
             "Password",
             "1234567890",
             "%s",
+            "s3cr3t",
+            "P@ssw0rd",
+            "other_password",
+            "secret-passwd",
+            "@DB_PASSWORD",
         ] {
             assert!(is_placeholder(value.as_bytes()), "{value}");
         }

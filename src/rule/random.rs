@@ -5,6 +5,8 @@
 //! Rust, C, Python and Markdown of public packages (identifiers and words; hexadecimal left out).
 //! It reads bytes only, in linear time, and must never ask anybody.
 
+use std::fmt;
+
 /// Kinds of characters: 26 letters, case folded; digits; everything else.
 const KINDS: usize = 28;
 
@@ -56,13 +58,101 @@ const LONGEST_NAME: usize = 24;
 /// From this length on, hexadecimal with digits and letters is no word.
 const LEAST_HEX: usize = 12;
 
-/// Whether `value` looks drawn at random. Fewer than four characters never do.
+/// Shorter values never look drawn at random.
+const SHORTEST: usize = 4;
+
+/// Whether `value` looks drawn at random.
 pub fn is_random(value: &[u8]) -> bool {
-    let length = kinds(value).count();
-    if length < 4 || different(value) < DIFFERENT.min(value.len() * 2 / 3) || is_constant(value) {
-        return false;
+    shortfall(value).is_none()
+}
+
+/// Why a value does not look drawn at random.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Shortfall {
+    /// It has only so many characters.
+    Short(usize),
+    /// It has only so many different ones.
+    Monotonous(usize),
+    /// It is written like the name of a constant.
+    Constant,
+    /// It is put together of words.
+    Composed,
+    /// Its letters follow each other as in words.
+    Familiar {
+        /// Bits that a pair of neighbours costs in the mean.
+        bits: f64,
+        /// What it would have to cost.
+        least: f64,
+    },
+}
+
+impl fmt::Display for Shortfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(length) => write!(f, "it has only {length} characters"),
+            Self::Monotonous(different) => write!(f, "it has only {different} different characters"),
+            Self::Constant => f.write_str("it is written like the name of a constant"),
+            Self::Composed => f.write_str("it is put together of words"),
+            Self::Familiar { bits, least } => write!(
+                f,
+                "its letters follow each other as in words: {bits:.2} bits a pair, random ones have {least:.2} or more"
+            ),
+        }
     }
-    is_hexadecimal(value) || surprise(value) >= LONG + SHORT / length as f64
+}
+
+/// Why `value` does not look drawn at random; nothing if it does.
+pub fn shortfall(value: &[u8]) -> Option<Shortfall> {
+    let length = kinds(value).count();
+    if length < SHORTEST {
+        return Some(Shortfall::Short(length));
+    }
+    let different = different(value);
+    if different < DIFFERENT.min(value.len() * 2 / 3) {
+        return Some(Shortfall::Monotonous(different));
+    }
+    if is_constant(value) {
+        return Some(Shortfall::Constant);
+    }
+    if is_composed(value) {
+        return Some(Shortfall::Composed);
+    }
+    let (bits, least) = (surprise(value), LONG + SHORT / length as f64);
+    let known = is_hexadecimal(value) || is_long_number(value) || is_strewn(value);
+    (!known && bits < least).then_some(Shortfall::Familiar { bits, least })
+}
+
+/// More digits than a number that counts something has: 64 bits need twenty.
+const LONGEST_NUMBER: usize = 20;
+
+fn is_long_number(value: &[u8]) -> bool {
+    value.len() > LONGEST_NUMBER && value.iter().all(u8::is_ascii_digit)
+}
+
+/// Fewest different signs in a value that is strewn with them.
+const SIGNS: usize = 5;
+
+/// Whether signs are strewn in as no language puts them: many kinds, and brackets that close what was not opened.
+fn is_strewn(value: &[u8]) -> bool {
+    let mut signs: Vec<u8> = value.iter().copied().filter(u8::is_ascii_punctuation).collect();
+    signs.sort_unstable();
+    signs.dedup();
+    signs.len() >= SIGNS && !value.iter().any(u8::is_ascii_whitespace) && is_crossed(value)
+}
+
+/// Whether a bracket is closed by one of another kind.
+fn is_crossed(value: &[u8]) -> bool {
+    let mut open = Vec::new();
+    value.iter().any(|byte| match byte {
+        b'(' | b'[' | b'{' => {
+            open.push(*byte);
+            false
+        }
+        b')' => open.pop().is_some_and(|opened| opened != b'('),
+        b']' => open.pop().is_some_and(|opened| opened != b'['),
+        b'}' => open.pop().is_some_and(|opened| opened != b'{'),
+        _ => false,
+    })
 }
 
 fn different(value: &[u8]) -> usize {
@@ -86,6 +176,34 @@ fn is_hexadecimal(value: &[u8]) -> bool {
         && value.iter().all(u8::is_ascii_hexdigit)
         && digits >= 2
         && value.len() - digits >= 2
+}
+
+/// Shortest part of a name that counts as a word, and the longest of which nothing can be told but a vowel.
+const WORD: std::ops::RangeInclusive<usize> = 3..=5;
+
+/// Whether `value` is put together of words with signs between them, as `git-gui--askpass` and `todos-vuejs-3.x`.
+fn is_composed(value: &[u8]) -> bool {
+    let parts: Vec<&[u8]> = value
+        .split(|byte| b"-_./:".contains(byte))
+        .filter(|part| !part.is_empty())
+        .collect();
+    let letters = |part: &[u8]| part.iter().all(u8::is_ascii_alphabetic);
+    let vowel = |byte: &u8| b"aeiouy".contains(&byte.to_ascii_lowercase());
+    let natural = |part: &[u8]| part.len() >= *WORD.end() && letters(part) && surprise(part) < LONG + 1.0;
+    let word = |part: &[u8]| {
+        natural(part) || (WORD.contains(&part.len()) && letters(part) && part.iter().any(vowel))
+    };
+    let small =
+        |part: &[u8]| part.len() < *WORD.end() && (letters(part) || part.iter().all(u8::is_ascii_digit));
+    let in_words: usize = parts
+        .iter()
+        .filter(|part| word(part))
+        .map(|part| part.len())
+        .sum();
+    parts.len() >= 2
+        && parts.iter().any(|part| natural(part))
+        && in_words * 2 >= value.len()
+        && parts.iter().all(|part| word(part) || small(part))
 }
 
 /// Mean cost of a pair of neighbours, in bits: about 3.7 for words and identifiers, 6.8 for random letters, 7.3 for
@@ -149,6 +267,10 @@ mod tests {
             "saltSALTsaltSALTsaltSALT",
             "PGSSLKEY",
             "xxxxxxxxxxxx",
+            "18446744073709551615",
+            "git-gui--askpass",
+            "todos-vuejs-3.x",
+            "list(map[string](func(a,b)))+{x:y}",
         ] {
             assert!(
                 !is_random(value.as_bytes()),
@@ -167,6 +289,8 @@ mod tests {
             ["UmRDhM6F4tZd", "Y6U8tTkdBic7jCTnKULk"],
             ["46760", "7fdacec"],
             ["57d21fa5d328", "263dfe574de739988b88"],
+            ["70531928846", "09317742658"],
+            ["in{the]dark", "of(the#night}~here"],
         ] {
             let value = value.concat();
             assert!(

@@ -90,11 +90,11 @@ impl Baseline {
         }
     }
 
-    /// Takes in everything that was found and is not marked inline.
+    /// Takes in everything that was found and is not marked inline or listed otherwise.
     pub fn add(&mut self, findings: &[Finding]) {
         let counted = findings
             .iter()
-            .filter(|f| !matches!(f.suppression, Some(Suppression::Inline { .. })));
+            .filter(|f| matches!(f.suppression, None | Some(Suppression::Baseline)));
         self.known
             .extend(counted.map(|finding| self.key.fingerprint(&finding.secret)));
     }

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use crate::finding::{RuleId, Suppression};
+use super::matcher::Hit;
+use crate::finding::{Mark, RuleId, ScanPath, Suppression};
 
 /// Our own mark.
 const OWN: &str = "unleak:ignore";
@@ -34,33 +35,92 @@ pub(super) fn mark_at(text: &[u8], range: &Range<usize>, rule: &RuleId) -> Optio
 }
 
 fn mark_in(line: &str, rule: &RuleId) -> Option<Suppression> {
-    let inline = |mark: &str, reason: &str| {
-        let reason = reason
-            .trim()
-            .trim_end_matches("*/")
-            .trim_end_matches("-->")
-            .trim();
-        let reason: String = reason
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(LONGEST_REASON)
-            .collect();
-        Some(Suppression::Inline {
-            mark: mark.to_owned(),
-            reason,
-        })
-    };
-    if let Some((_, rest)) = line.split_once(OWN) {
-        let rest = rest.trim_start();
-        let (name, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        if name == rule.as_str() || name == rule.service() {
-            return inline(OWN, reason);
+    let written = Written::of(line)?;
+    let names = |name: &str| name == rule.as_str() || name == rule.service();
+    written.rule.is_none_or(names).then(|| Suppression::Inline {
+        mark: written.mark.to_owned(),
+        reason: written.reason,
+    })
+}
+
+/// A mark as it stands in a line.
+struct Written<'l> {
+    mark: &'static str,
+    /// The rule or service that it names; our own always names one, if only an empty one.
+    rule: Option<&'l str>,
+    reason: String,
+}
+
+impl<'l> Written<'l> {
+    /// The mark in this line; our own goes before those of others.
+    fn of(line: &'l str) -> Option<Self> {
+        if let Some((_, rest)) = line.split_once(OWN) {
+            let rest = rest.trim_start();
+            let (name, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            return Some(Self {
+                mark: OWN,
+                rule: Some(name),
+                reason: reason(after),
+            });
         }
-        return None;
+        FOREIGN.iter().find_map(|mark| {
+            let (_, rest) = line.split_once(mark)?;
+            Some(Self {
+                mark,
+                rule: None,
+                reason: reason(rest),
+            })
+        })
     }
-    FOREIGN
-        .iter()
-        .find_map(|mark| line.split_once(mark).and_then(|(_, rest)| inline(mark, rest)))
+}
+
+fn reason(text: &str) -> String {
+    let text = text.trim().trim_end_matches("*/").trim_end_matches("-->").trim();
+    text.chars()
+        .filter(|c| !c.is_control())
+        .take(LONGEST_REASON)
+        .collect()
+}
+
+/// Most marks of one text that are listed.
+const MOST_LISTED: usize = 10_000;
+
+/// Every mark in `text`; it is used if one of the hits on its line is suppressed by it.
+pub(super) fn marks(text: &[u8], path: &ScanPath, hits: &[Hit]) -> Vec<Mark> {
+    let holds = |line: &[u8]| {
+        let has = |mark: &str| memchr::memmem::find(line, mark.as_bytes()).is_some();
+        has(OWN) || FOREIGN.into_iter().any(has)
+    };
+    let lines = text.split(|&byte| byte == b'\n').enumerate();
+    let marks = lines.filter(|(_, line)| holds(line)).filter_map(|(at, line)| {
+        let number = at + 1;
+        let on_line: Vec<&Hit> = hits
+            .iter()
+            .filter(|hit| (hit.place.line..=hit.place.end_line).contains(&number))
+            .collect();
+        let used = on_line
+            .iter()
+            .any(|hit| matches!(hit.suppression, Some(Suppression::Inline { .. })));
+        // A secret on the line must not get into the reason.
+        let mut shown = line.to_vec();
+        for hit in &on_line {
+            let secret = hit.secret.expose();
+            while let Some(start) = memchr::memmem::find(&shown, secret).filter(|_| !secret.is_empty()) {
+                shown.splice(start..start + secret.len(), []);
+            }
+        }
+        let shown = String::from_utf8_lossy(&shown).into_owned();
+        let written = Written::of(&shown)?;
+        Some(Mark {
+            path: path.clone(),
+            line: number,
+            mark: written.mark.to_owned(),
+            rule: written.rule.map(str::to_owned),
+            reason: written.reason,
+            used,
+        })
+    });
+    marks.take(MOST_LISTED).collect()
 }
 
 #[cfg(test)]
@@ -76,7 +136,7 @@ mod tests {
             &RuleId::new("github", "pat"),
         )? {
             Suppression::Inline { mark, reason } => Some((mark, reason)),
-            Suppression::Baseline => None,
+            _ => None,
         }
     }
 

@@ -12,12 +12,13 @@ use super::ignore;
 use super::line_hash;
 use super::place::{Lines, TextPlace};
 use crate::finding::{Confidence, Parts, RuleId, Suppression};
+use crate::rule::allow;
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
 
 /// How far from a keyword a match of unbounded length may begin, and how far past it the first look goes, in bytes.
-const UNBOUNDED_REACH: usize = 64 << 10;
+pub(super) const UNBOUNDED_REACH: usize = 64 << 10;
 
 /// How near the parts of one credential stand, in bytes.
 const PARTS_WITHIN: usize = 1000;
@@ -41,25 +42,27 @@ pub struct Hit {
     pub place: TextPlace,
     /// GitHub's hash of its line.
     pub line_hash: Option<String>,
+    /// What the allowlists of its rule make of it, before its place is known.
+    pub allowed: u64,
     /// An inline mark.
     pub suppression: Option<Suppression>,
 }
 
 /// The compiled rules.
 pub struct Scanner {
-    rules: Vec<Arc<Rule>>,
+    pub(super) rules: Vec<Arc<Rule>>,
     gate: Gate,
     /// For each keyword of the gate, the rules that it calls.
     called: Vec<Vec<usize>>,
     key: FingerprintKey,
-    least: Confidence,
+    pub(super) least: Confidence,
 }
 
 /// A match that its rule stands by.
-struct Candidate {
-    rule: usize,
-    range: Range<usize>,
-    facts: BTreeMap<String, String>,
+pub(super) struct Candidate {
+    pub(super) rule: usize,
+    pub(super) range: Range<usize>,
+    pub(super) facts: BTreeMap<String, String>,
 }
 
 impl Scanner {
@@ -108,7 +111,7 @@ impl Scanner {
     }
 
     /// Where each rule has to look: around its keywords, windows that touch joined.
-    fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Range<usize>>> {
+    pub(super) fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Range<usize>>> {
         let mut windows: BTreeMap<usize, Vec<Range<usize>>> = BTreeMap::new();
         self.gate.find(text, |keyword, start, end| {
             for &rule in &self.called[keyword] {
@@ -196,7 +199,7 @@ impl Scanner {
         kept
     }
 
-    fn hits(&self, text: &[u8], candidates: Vec<Candidate>) -> Vec<Hit> {
+    pub(super) fn hits(&self, text: &[u8], candidates: Vec<Candidate>) -> Vec<Hit> {
         let mut lines = Lines::new(text);
         let places: Vec<TextPlace> = candidates
             .iter()
@@ -210,6 +213,7 @@ impl Scanner {
             Hit {
                 fingerprint: self.key.fingerprint(&secret),
                 suppression: ignore::mark_at(text, &candidate.range, &rule.id),
+                allowed: allow::bits(&rule, text, &candidate.range),
                 line_hash: hashes.get(&place.line).cloned(),
                 range: candidate.range,
                 facts: candidate.facts,

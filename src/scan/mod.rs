@@ -4,10 +4,13 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
+mod explain;
 mod gate;
 pub mod ignore;
 pub mod line_hash;
+mod listed;
 pub mod matcher;
+mod origin;
 mod place;
 
 use std::collections::{HashMap, HashSet};
@@ -17,9 +20,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use git2::{Oid, Repository};
 
+use explain::Explained;
+use listed::Listed;
 pub use matcher::{Hit, Scanner};
+use origin::origin;
 
-use crate::finding::{Finding, Location, Origin, RuleId, ScanPath};
+use crate::finding::{Finding, Mark, Origin, RuleId, ScanPath, Suppression};
 use crate::rule::RuleSet;
 use crate::secret::{Fingerprint, FingerprintKey};
 use crate::source::history::History;
@@ -27,11 +33,22 @@ use crate::source::{Blob, Limits, Place, Tally, range, repository, staged, stdin
 
 /// One run of the scanner over one or more targets.
 pub struct Scan {
-    scanner: Scanner,
+    scanner: Explained,
     limits: Limits,
     tally: Arc<Tally>,
     findings: Vec<Finding>,
     provenance: Option<(String, String)>,
+    marks: Marks,
+    written: Option<Mutex<Vec<Mark>>>,
+}
+
+/// Whether what is written in the scanned bytes may say that a finding does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marks {
+    /// Inline marks and the peers' lists are honoured.
+    Honoured,
+    /// They are passed over, where who wrote them must not decide: a hook that guards a repository.
+    PassedOver,
 }
 
 /// Which parts of a repository are scanned.
@@ -47,12 +64,48 @@ impl Scan {
     /// A scan by these rules.
     pub fn new(rules: &RuleSet, key: FingerprintKey, limits: Limits) -> Self {
         Self {
-            scanner: Scanner::new(rules, key),
+            scanner: Explained::new(Scanner::new(rules, key)),
             limits,
             tally: Arc::default(),
             findings: Vec::new(),
             provenance: None,
+            marks: Marks::Honoured,
+            written: None,
         }
+    }
+
+    /// Gives what was matched and is no finding, too, suppressed with the reason; `rules` are those of this scan.
+    #[must_use]
+    pub fn explaining(mut self, rules: &RuleSet, key: FingerprintKey) -> Self {
+        self.scanner.start(rules, key);
+        self
+    }
+
+    /// Whether marks and lists in the scanned bytes are honoured; they are unless this is said.
+    #[must_use]
+    pub fn marks(mut self, marks: Marks) -> Self {
+        self.marks = marks;
+        self
+    }
+
+    /// Notes every mark in files, also where nothing was found; [`Scan::written_marks`] gives them.
+    #[must_use]
+    pub fn listing_marks(mut self) -> Self {
+        self.written = Some(Mutex::default());
+        self
+    }
+
+    /// The marks that were noted, by place; nothing if they were not asked for.
+    pub fn written_marks(&mut self) -> Option<Vec<Mark>> {
+        let marks = self.written.take()?;
+        let mut marks = marks.into_inner().unwrap_or_else(PoisonError::into_inner);
+        marks.sort();
+        Some(marks)
+    }
+
+    /// How many matches were not explained because there were too many.
+    pub fn unexplained(&self) -> usize {
+        self.scanner.untold()
     }
 
     /// The running counters, for a progress bar.
@@ -65,6 +118,7 @@ impl Scan {
     pub fn target(&mut self, path: &Path, shown: &Path, parts: Parts) {
         let first = self.findings.len();
         self.look_at(path, parts);
+        self.pass_over(Some(path), first);
         let (shown, whole) = (shown.as_os_str().as_encoded_bytes(), path.is_file());
         for finding in &mut self.findings[first..] {
             let below = finding.location.path.as_bytes();
@@ -115,8 +169,10 @@ impl Scan {
     pub fn staged(&mut self, path: &Path) -> Result<usize> {
         let repository = repository::around(path)?;
         self.note(Some(&repository));
+        let first = self.findings.len();
         let mut staged = Ok(0);
         self.collect(|limits, tally, visit| staged = staged::visit(&repository, limits, tally, visit));
+        self.pass_over(repository.workdir(), first);
         staged
     }
 
@@ -127,9 +183,24 @@ impl Scan {
     pub fn range(&mut self, path: &Path, range: &range::Range) -> Result<usize> {
         let repository = repository::around(path)?;
         self.note(Some(&repository));
+        let first = self.findings.len();
         let mut commits = Ok(0);
         self.collect(|limits, tally, visit| commits = range::visit(&repository, range, limits, tally, visit));
+        self.pass_over(repository.workdir(), first);
         commits
+    }
+
+    /// Marks what the peers' lists in this folder name, of the findings from `first` on.
+    fn pass_over(&mut self, folder: Option<&Path>, first: usize) {
+        let Some(folder) = folder.filter(|_| self.marks == Marks::Honoured) else {
+            return;
+        };
+        let scanner = &self.scanner;
+        let is_ours = |id: &str| {
+            let mut rules = scanner.rules.iter();
+            rules.any(|rule| rule.id.as_str() == id || (rule.is_imported() && rule.id.rule() == id))
+        };
+        Listed::of(folder, &self.tally).apply(&mut self.findings[first..], is_ours);
     }
 
     /// Where the first repository that was scanned comes from, and which commit is checked out there.
@@ -143,8 +214,18 @@ impl Scan {
         }
     }
 
-    /// The findings, sorted and each once.
+    /// The findings, sorted and each once; where the scan explains, what was refused is among them.
     pub fn finish(mut self) -> Vec<Finding> {
+        if !self.scanner.explains() {
+            self.findings.retain(|finding| !finding.is_refused());
+        }
+        if self.marks == Marks::PassedOver {
+            for finding in &mut self.findings {
+                finding
+                    .suppression
+                    .take_if(|why| matches!(why, Suppression::Inline { .. }));
+            }
+        }
         let key = |finding: &Finding| {
             let at = &finding.location;
             let commit = at.origin.commit().map(|commit| commit.id.clone());
@@ -171,6 +252,13 @@ impl Scan {
                 return;
             };
             let mut hits = scanner.look(blob.bytes);
+            if let Some(written) = &self.written {
+                let marks = ignore::marks(blob.bytes, &path, &hits);
+                written
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend(marks);
+            }
             if !hits.is_empty() {
                 forget_old(scanner, &mut hits, &blob);
             }
@@ -252,18 +340,8 @@ impl Scan {
     }
 }
 
-fn origin(place: &Place<'_>) -> Option<(ScanPath, Origin)> {
-    match *place {
-        Place::File(path) => Some((path.clone(), Origin::Worktree)),
-        Place::Staged(path) => Some((path.clone(), Origin::Staged)),
-        Place::Commit(path, info) => Some((path.clone(), Origin::Commit(info.clone()))),
-        Place::Stdin => Some((ScanPath::new("-"), Origin::Stdin)),
-        Place::Object(_) => None,
-    }
-}
-
 /// Drops hits whose secret stood in the file before: they are not what this change brought.
-fn forget_old(scanner: &Scanner, hits: &mut Vec<Hit>, blob: &Blob<'_>) {
+fn forget_old(scanner: &Explained, hits: &mut Vec<Hit>, blob: &Blob<'_>) {
     for old in (blob.before)() {
         let known = scanner.look(&old);
         hits.retain(|hit| {
@@ -271,35 +349,5 @@ fn forget_old(scanner: &Scanner, hits: &mut Vec<Hit>, blob: &Blob<'_>) {
                 .iter()
                 .any(|old| old.rule.id == hit.rule.id && old.fingerprint == hit.fingerprint)
         });
-    }
-}
-
-impl Hit {
-    /// The finding at this path and origin.
-    fn into_finding(self, path: ScanPath, origin: Origin) -> Finding {
-        let place = self.place;
-        Finding {
-            rule: self.rule.id.clone(),
-            redacted: self.secret.redacted(&self.rule.prefix),
-            severity: self.rule.severity,
-            confidence: self.rule.confidence,
-            secret: self.secret,
-            parts: self.parts,
-            facts: self.facts,
-            fingerprint: self.fingerprint,
-            location: Location {
-                path,
-                line: place.line,
-                column: place.column,
-                end_line: place.end_line,
-                end_column: place.end_column,
-                column_utf16: place.column_utf16,
-                end_column_utf16: place.end_column_utf16,
-                origin,
-            },
-            decoded_via: None,
-            line_hash: self.line_hash,
-            suppression: self.suppression,
-        }
     }
 }

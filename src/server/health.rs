@@ -147,10 +147,18 @@ async fn ready(State(health): State<Health>) -> Response {
 }
 
 async fn shown(State(health): State<Health>) -> Response {
-    if let Some(work) = &health.work
-        && let Ok(Ok(backlog)) = tokio::time::timeout(LONGEST_QUESTION, work.store.backlog()).await
-    {
-        health.metrics.backlog(&backlog);
+    if let Some(work) = &health.work {
+        let store = &work.store;
+        let asked = async {
+            health.metrics.backlog(&store.backlog().await?);
+            let stopped = store.stopped().await?.is_some();
+            health.metrics.standing(stopped, store.notice_queue().await?);
+            anyhow::Ok(())
+        };
+        // Without its store a server still tells what it counted itself.
+        if !matches!(tokio::time::timeout(LONGEST_QUESTION, asked).await, Ok(Ok(()))) {
+            health.metrics.store_failed();
+        }
     }
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], health.metrics.text()).into_response()
 }

@@ -13,7 +13,8 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::leak::{Leak, Revocation};
-use crate::store::{Backlog, Ended, TakenIn};
+use crate::respond::Told;
+use crate::store::{Backlog, Ended, NoticeQueue, TakenIn};
 
 /// The type of what [`Metrics::text`] gives.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,7 +33,10 @@ struct Kept {
     ended: Family<Outcome, Counter>,
     work: Histogram,
     late: Histogram,
-    notices: Family<ByChannel, Counter>,
+    messages: Family<ByChannel, Counter>,
+    told: Counter,
+    notices: Family<State, Gauge>,
+    stopped: Gauge,
     revocations: Family<Act, Counter>,
     store_errors: Counter,
 }
@@ -61,6 +65,7 @@ struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByChannel {
     channel: String,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -100,7 +105,10 @@ impl Metrics {
             ended: Family::default(),
             work: times(),
             late: times(),
+            messages: Family::default(),
+            told: Counter::default(),
             notices: Family::default(),
+            stopped: Gauge::default(),
             revocations: Family::default(),
             store_errors: Counter::default(),
         };
@@ -126,14 +134,34 @@ impl Metrics {
         self.0.answer.observe(answered_after.as_secs_f64());
     }
 
-    /// A worker is through with a leak: what it told and did shows in the difference.
-    pub(super) fn responded(&self, before: Option<&Leak>, after: &Leak) {
-        let told = before.map_or(0, |leak| leak.notices.len());
-        for notice in after.notices.iter().skip(told) {
-            // the channel's name is ours; what follows a comma says what the notice was about
-            let channel = notice.channel.split(',').next().unwrap_or_default().to_owned();
-            self.0.notices.get_or_create(&ByChannel { channel }).inc();
+    /// A message to somebody was taken, or was not.
+    pub(super) fn told(&self, told: &Told) {
+        let outcome = if told.taken { "taken" } else { "failed" };
+        let channel = told.channel.clone();
+        self.0
+            .messages
+            .get_or_create(&ByChannel { channel, outcome })
+            .inc();
+        if told.taken {
+            self.0.told.inc_by(u64::try_from(told.leaks).unwrap_or_default());
         }
+    }
+
+    /// Whether a person has stopped everything, and how many notices wait.
+    pub(super) fn standing(&self, stopped: bool, notices: NoticeQueue) {
+        self.0.stopped.set(i64::from(stopped));
+        for (state, count) in [
+            ("waiting", notices.waiting),
+            ("failing", notices.failing),
+            ("given-up", notices.given_up),
+        ] {
+            let count = i64::try_from(count).unwrap_or(i64::MAX);
+            self.0.notices.get_or_create(&State { state }).set(count);
+        }
+    }
+
+    /// A worker is through with a leak: what it did shows in the difference.
+    pub(super) fn responded(&self, before: Option<&Leak>, after: &Leak) {
         type Of = fn(&Leak) -> Option<&Revocation>;
         let both: [(&'static str, Of); 2] = [
             ("revoke", |leak| leak.revocation.as_ref()),
@@ -235,9 +263,20 @@ impl Kept {
             self.late.clone(),
         );
         registry.register(
+            "messages",
+            "Messages to people and rooms, by channel and whether they were taken",
+            self.messages.clone(),
+        );
+        registry.register("told", "Leaks in the messages that were taken", self.told.clone());
+        registry.register(
             "notices",
-            "Notices that were taken, by channel",
+            "Notices in the queue: waiting for their time, of these tried and not taken, given up",
             self.notices.clone(),
+        );
+        registry.register(
+            "stopped",
+            "1 while a person has stopped every revocation and containment",
+            self.stopped.clone(),
         );
         registry.register(
             "revocations",

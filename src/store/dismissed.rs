@@ -44,7 +44,7 @@ impl Store {
         if why.is_empty() || why.chars().count() > LONGEST {
             bail!("a dismissal needs a reason of at most {LONGEST} characters");
         }
-        self.turn(fingerprint, rule, "dismissed", why, true).await
+        self.say_whether(fingerprint, rule, "dismissed", why, true).await
     }
 
     /// Takes a dismissal back.
@@ -56,10 +56,10 @@ impl Store {
         if why.chars().count() > LONGEST {
             bail!("a reason has at most {LONGEST} characters");
         }
-        self.turn(fingerprint, rule, "reinstated", why, false).await
+        self.say_whether(fingerprint, rule, "reinstated", why, false).await
     }
 
-    async fn turn(
+    async fn say_whether(
         &self,
         fingerprint: Fingerprint,
         rule: &RuleId,

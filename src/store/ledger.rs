@@ -153,13 +153,6 @@ impl Store {
     ) -> Result<()> {
         let mut tx = self.change().await?;
         self.append_in(&mut tx, action, leak, detail).await?;
-        if let (Some((fingerprint, rule)), Some(decision)) = (leak, detail["decision"].as_str()) {
-            let news = News {
-                decision: Some(decision),
-                ..News::default()
-            };
-            listed::relist_one(&mut tx, fingerprint, rule, &news).await?;
-        }
         self.commit(tx).await
     }
 
@@ -204,6 +197,15 @@ impl Store {
                 (seq, prev) = (line.seq, line.hash);
             }
             insert.run(&mut *tx).await.context("the ledger took no line")?;
+        }
+        for entry in entries {
+            if let (Some((fingerprint, rule)), Some(decision)) = (entry.leak, entry.detail["decision"].as_str()) {
+                let news = News {
+                    decision: Some(decision),
+                    ..News::default()
+                };
+                listed::relist_one(tx, fingerprint, rule, &news).await?;
+            }
         }
         self.sign(tx, seq, &prev).await
     }

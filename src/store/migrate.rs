@@ -20,6 +20,11 @@ const MIGRATIONS: &[Migration] = &[
         postgres: "",
     },
     Migration {
+        tables: include_str!("migrations/0003_outgoing.sql"),
+        sqlite: "",
+        postgres: "",
+    },
+    Migration {
         tables: include_str!("migrations/0004_listed.sql"),
         sqlite: "",
         postgres: "",

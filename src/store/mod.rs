@@ -17,26 +17,31 @@ mod ledger;
 mod listed;
 mod migrate;
 mod notices;
+mod outgoing;
+mod people;
 mod record;
 mod reports;
 mod rows;
 mod seal;
+mod sending;
 mod tasks;
 mod trends;
 mod views;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Result;
+use jiff::SignedDuration;
 
 pub use backlog::{Backlog, Listed, TaskState};
 pub use dismissed::Dismissed;
 pub use keys::{StoreKey, StoreKeys};
 pub use leaks::Recorded;
 pub use ledger::{Chain, Line};
-pub use notices::Unfinished;
+pub use outgoing::{NoticeQueue, Outgoing};
+pub use people::Stopped;
 pub use reports::{Delivery, Known, TakenIn};
+pub use sending::{Leaving, Sending, SendingEnded};
 pub use tasks::{Claimed, Ended};
 pub use trends::{OfOrganisation, Trends, Week};
 pub use views::{Behind, Count, DeadLetter, OrganisationName, Row, Sought, State, Whose};
@@ -44,6 +49,9 @@ pub use views::{Behind, Count, DeadLetter, OrganisationName, Row, Sought, State,
 use crate::database::{Lock, Open, Pool, explain, shown};
 use crate::finding::RuleId;
 use crate::secret::Fingerprint;
+
+/// Nobody sends one message for longer.
+const LOST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 /// The store; cheap to clone, and safe to open from several processes at once.
 #[derive(Clone)]
@@ -53,8 +61,8 @@ pub struct Store {
     heads: Arc<ledger::HeadKeys>,
     actor: Arc<str>,
     shown: Arc<str>,
-    /// After how long a claimed notice that nobody ended is claimed anew.
-    stale: Option<Duration>,
+    /// After how long a message that was begun and not ended is taken for lost.
+    stale: SignedDuration,
 }
 
 impl Store {
@@ -77,7 +85,7 @@ impl Store {
             heads: Arc::new(ledger::HeadKeys::new(&keys)),
             actor: "unleak".into(),
             shown: shown.into(),
-            stale: None,
+            stale: LOST_AFTER,
         };
         store.take_on(&keys).await?;
         store.list_all().await?;
@@ -90,16 +98,6 @@ impl Store {
     pub fn acting_as(&self, actor: &str) -> Self {
         Self {
             actor: actor.into(),
-            ..self.clone()
-        }
-    }
-
-    /// The same store for a worker, which sends a notice again that somebody claimed so long ago and never ended: a
-    /// process died in between. It has the same id again, by which those who take it know it.
-    #[must_use]
-    pub fn sending_again_after(&self, stale: Duration) -> Self {
-        Self {
-            stale: Some(stale),
             ..self.clone()
         }
     }

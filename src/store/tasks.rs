@@ -237,7 +237,7 @@ impl Claimed {
     }
 }
 
-fn random_id() -> Result<String> {
+pub(super) fn random_id() -> Result<String> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).context("the operating system gave no random bytes")?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -97,7 +97,7 @@ pub fn identity(file: &IdentityFile, reply: &Reply, held: &Held) -> Identity {
 /// What the token says about itself; only a token that is known to be alive proves it.
 pub(super) fn offline(rule: &Rule, held: &Held) -> Identity {
     let mut identity = Identity::default();
-    if let Some(decode) = &rule.decode {
+    if let Some(decode) = rule.decode() {
         for (field, fact) in &decode.identity {
             let values = held.facts.get(fact).cloned().into_iter().collect();
             put(&mut identity, field, values, held);

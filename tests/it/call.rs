@@ -15,6 +15,7 @@ fn get(url: &str) -> CallFile {
         request: format!("GET {url}"),
         headers: BTreeMap::from([("Authorization".to_owned(), "Bearer {secret}".to_owned())]),
         body: None,
+        sign: None,
     }
 }
 

@@ -8,13 +8,17 @@
 mod bad_input; // wrong configuration, broken repositories, services that misbehave
 mod call; // one request, sent safely and read
 mod command_line; // help, completions, the configuration reference, the demo
+mod explain; // what was passed over, and why
+mod formats; // files whose format says where a secret stands
 mod history; // git: history, index, ranges
 mod house; // the rules of this repository
+mod imported; // rules of gitleaks and betterleaks
 mod intake; // the doors for reports of leaks
 mod layers; // which module may use which
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
 mod packs; // the walk over packs against git2, and packs that lie
+mod pages; // what people see in a browser, and who sees what
 mod pipeline; // tasks and workers, killed and starved
 mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify

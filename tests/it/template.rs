@@ -17,6 +17,7 @@ fn call(request: &str, headers: &[(&str, &str)], body: Option<&str>) -> CallFile
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect::<BTreeMap<_, _>>(),
         body: body.map(str::to_owned),
+        sign: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod list;
 mod show;
+mod words;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

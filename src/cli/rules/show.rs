@@ -1,12 +1,13 @@
 //! `unleak rules show`: everything that is known about one rule.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Shape;
 use super::list::{Line, authority};
+use super::{Shape, words};
 use crate::cli::exit::Hinted;
 use crate::finding::RuleId;
 use crate::rule::file::Looks;
@@ -51,9 +52,9 @@ struct Sheet<'a> {
 
 #[derive(Debug, Serialize)]
 struct Near<'a> {
-    words: &'a [String],
+    words: &'a [Cow<'static, str>],
     within: usize,
-    unless: &'a [String],
+    unless: &'a [Cow<'static, str>],
 }
 
 impl<'a> Sheet<'a> {
@@ -103,7 +104,7 @@ impl<'a> Sheet<'a> {
             }),
             needs: &rule.needs,
             tells: rule
-                .decode
+                .decode()
                 .iter()
                 .flat_map(|decode| decode.take.keys().map(String::as_str))
                 .collect(),
@@ -151,13 +152,18 @@ pub(super) fn show(rules: &RuleSet, name: &str, format: Shape, out: &mut dyn Wri
     }
     let line = &sheet.line;
     writeln!(out, "{}\n{}\n", line.id, line.title)?;
+    for sentence in words::of(rule) {
+        writeln!(out, "{sentence}")?;
+    }
+    writeln!(out)?;
     let mut field = |name: &str, value: String| -> Result<()> {
         if !value.is_empty() {
             writeln!(out, "{name:<12} {value}")?;
         }
         Ok(())
     };
-    field("service", format!("{}, {}", line.service, sheet.docs))?;
+    let service = [line.service, sheet.docs].join(", ");
+    field("service", service.trim_end_matches(", ").to_owned())?;
     field("file", sheet.file.to_owned())?;
     field("confidence", line.confidence.to_string())?;
     field("severity", line.severity.to_string())?;
@@ -165,19 +171,6 @@ pub(super) fn show(rules: &RuleSet, name: &str, format: Shape, out: &mut dyn Wri
     field("pattern", sheet.pattern.to_owned())?;
     field("keywords", sheet.keywords.join(", "))?;
     field("checksum", sheet.checksum.clone().unwrap_or_default())?;
-    let entropy = sheet
-        .entropy
-        .map(|bits| format!("at least {bits} bits per character"));
-    field("entropy", entropy.unwrap_or_default())?;
-    if sheet.digits > 0 {
-        field("digits", format!("at least {}", sheet.digits))?;
-    }
-    let looks = sheet.looks.map(|looks| match looks {
-        Looks::Random => "drawn at random",
-        Looks::Chosen => "drawn at random, or chosen as a password",
-        Looks::Any => "anything but a placeholder",
-    });
-    field("looks", looks.unwrap_or_default().to_owned())?;
     if let Some(near) = &sheet.context {
         let words = near.words.join(", ");
         field("context", format!("one of {words} within {} bytes", near.within))?;
@@ -188,10 +181,10 @@ pub(super) fn show(rules: &RuleSet, name: &str, format: Shape, out: &mut dyn Wri
     field("tells", sheet.tells.join(", "))?;
     field("identity", sheet.identity.join(", "))?;
     field("hosts", sheet.hosts.join(", "))?;
-    let bases = if sheet.bases.is_empty() {
-        format!("none: set services.{}.bases", line.id.service())
-    } else {
-        sheet.bases.join(", ")
+    let bases = match sheet.bases.as_slice() {
+        [] if sheet.calls.is_empty() => String::new(),
+        [] => format!("none: set services.{}.bases", line.id.service()),
+        bases => bases.join(", "),
     };
     field("bases", bases)?;
     for (place, request) in &sheet.calls {

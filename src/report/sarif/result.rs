@@ -125,16 +125,14 @@ fn artifact(path: &ScanPath, redactor: &Redactor) -> ArtifactLocation {
 
 /// Always a list: SARIF wants it on every result of a run or on none (section 3.27.23).
 fn suppressions(finding: &Finding, redactor: &Redactor) -> Vec<Suppression> {
-    let (kind, why) = match &finding.suppression {
-        None => return Vec::new(),
-        Some(finding::Suppression::Inline { mark, reason }) if reason.is_empty() => {
-            ("inSource", format!("{mark}, without a reason"))
-        }
-        Some(finding::Suppression::Inline { mark, reason }) => ("inSource", format!("{mark}: {reason}")),
-        Some(finding::Suppression::Baseline) => {
-            ("external", "The fingerprint stands in the baseline.".into())
-        }
+    let Some(suppression) = &finding.suppression else {
+        return Vec::new();
     };
+    let kind = match suppression {
+        finding::Suppression::Inline { .. } => "inSource",
+        _ => "external",
+    };
+    let why = suppression.to_string();
     vec![
         Suppression::builder()
             .kind(json!(kind))

@@ -70,7 +70,11 @@ pub(super) fn all_holes(call: &CallFile) -> Vec<Hole> {
     let texts = std::iter::once(&call.request)
         .chain(call.headers.values())
         .chain(&call.body);
-    texts.flat_map(|text| holes(text)).collect()
+    let key = call
+        .sign
+        .iter()
+        .flat_map(|sign| [&sign.id, &sign.key, &sign.region]);
+    texts.chain(key).flat_map(|text| holes(text)).collect()
 }
 
 /// Whether the call uses this name.

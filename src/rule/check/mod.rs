@@ -11,8 +11,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::compile::{Rule, Service, build};
+use super::compile::Rule;
 use super::judge;
+use super::pattern::build;
+use super::service::Service;
 use super::{RuleSet, file};
 use crate::finding::{Confidence, RuleId, Severity};
 
@@ -59,7 +61,8 @@ impl fmt::Display for Problem {
 /// the first of them.
 pub fn check(set: &RuleSet) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for service in &set.services {
+    // Imported rules have no examples and no calls; loading them proved all there is.
+    for service in set.services.iter().filter(|service| !service.imported) {
         let mut notes = Notes {
             file: &service.shown,
             rule: None,
@@ -70,7 +73,7 @@ pub fn check(set: &RuleSet) -> Vec<Problem> {
             notes.add("it has no rule", "add one with [[rule]], or delete the file");
         }
     }
-    for rule in &set.rules {
+    for rule in set.rules.iter().filter(|rule| !rule.is_imported()) {
         let mut notes = Notes {
             file: &rule.service.shown,
             rule: Some(&rule.id),
@@ -190,7 +193,7 @@ fn names(rule: &Rule, notes: &mut Notes<'_>) {
 fn weight(rule: &Rule, notes: &mut Notes<'_>) {
     // A mark such as OpenAI's T3BlbkFJ stands in the middle of the token.
     let marked = rule.context.is_none() && rule.keywords.iter().all(|word| word.len() >= 8);
-    let proved = rule.checksum.is_some() || rule.decode.is_some() || rule.prefix.len() >= 4 || marked;
+    let proved = rule.checksum.is_some() || rule.decode().is_some() || rule.prefix.len() >= 4 || marked;
     notes.add_unless(
         proved || rule.confidence != Confidence::High,
         "its confidence is high, with no checksum, no decode, no prefix of four characters and no mark of eight",

@@ -20,7 +20,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
         online.extend(identity_names(verify));
         asks(rule, verify, &offline, notes);
     }
-    if let Some(decode) = &rule.decode {
+    if let Some(decode) = rule.decode() {
         let single = |name: &&String| *name != "organisations" && *name != "scopes";
         online.extend(decode.identity.keys().filter(single).cloned());
     }
@@ -76,7 +76,7 @@ fn offline_names(rule: &Rule, notes: &mut Notes<'_>) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = ["secret", "base", "operator"].map(str::to_owned).into();
     known.extend(rule.service.head().values.keys().cloned());
     known.extend(rule.needs.iter().map(|part| part.rule().to_owned()));
-    if let Some(decode) = &rule.decode {
+    if let Some(decode) = rule.decode() {
         for (name, pointer) in &decode.take {
             notes.add_unless(
                 is_pointer(pointer) && !pointer.contains('*'),

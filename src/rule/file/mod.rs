@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use section::{
     CallFile, ContainFile, Expect, FallbackFile, FindFile, IdentifyFile, IdentityFile, OwnersFile, Paging,
-    RevokeFile, StepFile, TouchedFile, VerifyFile, With,
+    RevokeFile, SignFile, SignWay, StepFile, TouchedFile, VerifyFile, With,
 };
 
 use crate::finding::{Confidence, Severity};
@@ -55,7 +55,7 @@ pub struct ServiceHead {
 }
 
 /// `[[rule]]`: one shape of token.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleFile {
     /// Name below the service; it never changes once published.
@@ -177,6 +177,9 @@ pub struct ContextFile {
     /// (`commit`, `sha`).
     #[serde(default)]
     pub unless: Vec<String>,
+    /// Short words count in the middle of others, too; imported rules have that.
+    #[serde(skip)]
+    pub anywhere: bool,
 }
 
 /// How to read a part of the secret itself, without any call.

@@ -15,6 +15,34 @@ pub struct CallFile {
     pub headers: BTreeMap<String, String>,
     /// The body; JSON unless a `Content-Type` header says otherwise.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
+}
+
+/// `sign`: a request that proves possession of a key without sending it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignFile {
+    /// How.
+    pub way: SignWay,
+    /// The key's public name: `{access-key-id}`.
+    pub id: String,
+    /// The key itself: `{secret}`, or `{operator}`.
+    pub key: String,
+    /// The session token of a temporary key; left out of the request where it is not known.
+    pub session: Option<String>,
+    /// The region that is asked.
+    pub region: String,
+    /// The service's name in the scope of the signature.
+    pub service: String,
+}
+
+/// Ways of signing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignWay {
+    /// AWS Signature Version 4.
+    Aws4,
 }
 
 /// A condition on a reply; all that is given must hold.
@@ -48,6 +76,8 @@ pub struct VerifyFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// Why the request only reads although it is not a GET or HEAD; for people, and so that it is never a slip.
     pub reads: Option<String>,
     /// Replies that prove it alive.
@@ -77,6 +107,8 @@ pub struct FallbackFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// Replies that prove it alive.
     pub live: Vec<Expect>,
     /// Replies that prove it dead.
@@ -97,6 +129,8 @@ pub struct IdentifyFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// What a 200 tells.
     pub identity: IdentityFile,
 }
@@ -128,6 +162,8 @@ pub struct OwnersFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// JSON pointer to the entries, ending in `/*`.
     pub each: String,
     /// Entries count only where these hold: JSON pointer to value.
@@ -166,6 +202,8 @@ pub struct StepFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// Replies with which the step is done. Left out: 200.
     #[serde(default)]
     pub done: Vec<Expect>,
@@ -224,6 +262,8 @@ pub struct ContainFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// Replies with which it is done. Left out: 200.
     #[serde(default)]
     pub done: Vec<Expect>,
@@ -250,6 +290,8 @@ pub struct RevokeFile {
     pub headers: BTreeMap<String, String>,
     /// The body.
     pub body: Option<String>,
+    /// How it is signed, if it is.
+    pub sign: Option<SignFile>,
     /// Replies with which it is accepted; asking again is the proof. Left out: 200.
     #[serde(default)]
     pub done: Vec<Expect>,
@@ -281,7 +323,7 @@ macro_rules! has_call {
         impl $section {
             /// Its request.
             pub fn call(&self) -> CallFile {
-                CallFile { request: self.request.clone(), headers: self.headers.clone(), body: self.body.clone() }
+                CallFile { request: self.request.clone(), headers: self.headers.clone(), body: self.body.clone(), sign: self.sign.clone() }
             }
         }
     )*};
@@ -297,6 +339,7 @@ macro_rules! has_steps {
                     request: request.clone(),
                     headers: self.headers.clone(),
                     body: self.body.clone(),
+                    sign: self.sign.clone(),
                     done: self.done.clone(),
                     already: self.already.clone(),
                     find: None,

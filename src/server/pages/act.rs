@@ -9,7 +9,7 @@ use askama::Template;
 use serde_json::json;
 
 use super::Pages;
-use super::decision::decided;
+use super::decision::{decided, refused};
 use super::door::{Asked, go, html};
 use super::leak::state;
 use super::leaks::{link, title};
@@ -139,13 +139,6 @@ fn way(way: &crate::call::way::Way) -> Way {
     }
 }
 
-/// Why a person's order would be refused now, if it would.
-async fn refused(pages: &Pages, leak: &Leak, action: Action, by: &str) -> Result<Option<String>> {
-    let _ = pages;
-    let order = policy::confirmed(leak, &pages.responder.policy, action, by);
-    Ok(order.err().map(|refusal| refusal.to_string()))
-}
-
 /// `POST …/act/{action}`: a person saw the plan and said yes.
 pub(super) async fn confirmed(asked: Asked) -> Answer {
     let (leak, pages, by) = (asked.leak()?, &asked.pages, &asked.viewer()?.name);
@@ -154,24 +147,36 @@ pub(super) async fn confirmed(asked: Asked) -> Answer {
         return Err(Trouble::Bad("Say that you have read the plan; nothing was sent.".to_owned()));
     }
     if let Some(why) = refused(pages, leak, action, by).await? {
-        return Err(Trouble::Conflict(format!("Nothing was sent: {why}.")));
+        return Err(Trouble::Conflict(format!("Nothing was sent. {why}")));
     }
-    let told = json!({ "action": action.to_string() });
-    begin(pages, leak, action, by, "confirmed", &told).await?;
+    begin(pages, leak, action, by).await?;
     Ok(said(leak, "at-work"))
 }
 
-/// `POST …/approve`: a person's yes to what the policy lets wait.
+/// `POST …/approve`: a person's yes to what the policy lets wait. A worker does it once enough people have said so.
 pub(super) async fn approve(asked: Asked) -> Answer {
     let (leak, pages, by) = (asked.leak()?, &asked.pages, &asked.viewer()?.name);
     let decided = decided(pages, leak).await?;
-    if decided.waits.is_empty() {
+    let Some(action) = decided.waits else {
         return Err(Trouble::Conflict(format!("Nothing waits for a yes. {}", decided.why)));
+    };
+    if asked.field("action") != action.to_string() {
+        return Err(Trouble::Conflict(format!(
+            "What waits for a yes is now another thing. Look at the leak again. {}",
+            decided.why
+        )));
     }
-    let action = action(&decided.waits)?;
-    let told = json!({ "action": decided.waits });
-    begin(pages, leak, action, by, "approved", &told).await?;
-    Ok(said(leak, "at-work"))
+    if decided.approved.contains(by) {
+        return Err(Trouble::Conflict(format!(
+            "You have said yes already; somebody else must say it, too. {}",
+            decided.why
+        )));
+    }
+    let store = pages.responder.store.acting_as(by);
+    store.approve(leak.fingerprint, &leak.rule, &action.to_string()).await?;
+    store.look_now(leak.fingerprint, &leak.rule).await?;
+    pages.bell.wake();
+    Ok(said(leak, "approved"))
 }
 
 /// Writes down what a person wants, and does it behind the answer.
@@ -180,14 +185,13 @@ async fn begin(
     leak: &Leak,
     action: Action,
     by: &str,
-    word: &str,
-    detail: &serde_json::Value,
 ) -> Result<(), Trouble> {
     let hold = pages.at_work.begin(leak);
     let hold = hold.ok_or_else(|| Trouble::Conflict("Somebody is at this leak already.".to_owned()))?;
     let store = pages.responder.store.acting_as(by);
     let name = Some((leak.fingerprint, &leak.rule));
-    store.append(word, name, detail).await?;
+    let detail = json!({ "action": action.to_string() });
+    store.append("confirmed", name, &detail).await?;
     let (pages, leak, by) = (Arc::clone(pages), leak.clone(), by.to_owned());
     tokio::spawn(async move {
         if let Err(error) = carried_out(&pages, &leak, action, &by).await {
@@ -218,7 +222,8 @@ async fn carried_out(pages: &Pages, leak: &Leak, action: Action, by: &str) -> Re
     if state(&response.leak, None) == "dead" {
         return Ok(());
     }
-    let order = match policy::confirmed(&held.leak, &responder.policy, action, by) {
+    let standing = responder.standing(&held.leak).await?;
+    let order = match policy::confirmed(&held.leak, &responder.policy, action, by, &standing) {
         Ok(order) => order,
         Err(refusal) => bail!("{refusal}"),
     };

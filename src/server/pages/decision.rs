@@ -1,12 +1,11 @@
 //! What the policy would have done about a leak now. Nothing is written down and nobody is asked.
 
 use anyhow::Result;
-use jiff::{SignedDuration, Timestamp};
 
 use super::Pages;
 use super::trouble::sentence;
 use crate::leak::Leak;
-use crate::policy::{self, Decision};
+use crate::policy::{self, Action, Decision};
 
 /// A decision as a page shows it.
 pub(super) struct Decided {
@@ -14,29 +13,32 @@ pub(super) struct Decided {
     pub(super) name: &'static str,
     /// Why, with the entry of the policy.
     pub(super) why: String,
-    /// What waits for a yes: `revoke` or `contain`; empty if nothing does.
-    pub(super) waits: String,
+    /// What waits for a yes.
+    pub(super) waits: Option<Action>,
     /// Who said yes to it.
     pub(super) approved: Vec<String>,
 }
 
 /// What the policy wants done about this leak now.
 pub(super) async fn decided(pages: &Pages, leak: &Leak) -> Result<Decided> {
-    let now = Timestamp::now();
-    let since = now.saturating_sub(SignedDuration::from_hours(1))?;
-    let recent = pages.responder.store.recent_revocations(since).await?;
-    let decision = policy::decide(leak, &pages.responder.policy, now, recent);
-    let (name, waits) = match &decision {
-        Decision::Record { .. } => ("record", String::new()),
-        Decision::Notify { .. } => ("notify", String::new()),
-        Decision::Wait { .. } => ("wait", String::new()),
-        Decision::Approve { .. } => ("approve", "revoke".to_owned()),
-        Decision::Act(_) => ("act", String::new()),
+    let standing = pages.responder.standing(leak).await?;
+    let decision = policy::decide(leak, &pages.responder.policy, &standing);
+    let waits = match &decision {
+        Decision::Approve { action, .. } => Some(*action),
+        _ => None,
     };
+    let said = standing.approved.iter().filter(|(action, _)| Some(*action) == waits);
     Ok(Decided {
-        name,
+        name: decision.name(),
         why: sentence(decision.why()),
+        approved: said.map(|(_, who)| who.clone()).collect(),
         waits,
-        approved: Vec::new(),
     })
+}
+
+/// Why a person's order would be refused now, if it would.
+pub(super) async fn refused(pages: &Pages, leak: &Leak, action: Action, by: &str) -> Result<Option<String>> {
+    let standing = pages.responder.standing(leak).await?;
+    let order = policy::confirmed(leak, &pages.responder.policy, action, by, &standing);
+    Ok(order.err().map(|refusal| sentence(&refusal.to_string())))
 }

@@ -1,16 +1,21 @@
-//! The policy as it is read: what may be done, what never, and who says yes.
+//! The policy as it is read, in sentences, and the switch that stops everything.
 
 use askama::Template;
 
-use super::door::{Asked, html};
+use super::door::{Asked, go, html};
 use super::routes::Answer;
-use super::shown::Frame;
-use crate::policy::Policy;
+use super::shown::{Frame, without_addresses};
+use super::trouble::Trouble;
+use crate::policy;
+use crate::respond::standing_of_all;
 
 #[derive(Template)]
 #[template(path = "policy.html", config = "src/server/pages/askama.toml")]
 struct Page {
     frame: Frame,
+    standing: String,
+    stopped: bool,
+    operator: bool,
     sections: Vec<Section>,
 }
 
@@ -22,36 +27,46 @@ struct Section {
 
 /// `GET /policy`.
 pub(super) async fn page(asked: Asked) -> Answer {
-    let policy = &asked.pages.responder.policy;
+    let (responder, viewer) = (&asked.pages.responder, asked.viewer()?);
+    let standing = standing_of_all(&responder.store).await?;
+    let text = policy::explain(&responder.policy, &standing);
+    let mut parts = text.split("\n\n");
+    let sees = viewer.is_operator();
+    let first = parts.next().unwrap_or_default();
     html(&Page {
         frame: asked.frame("Policy", "policy"),
-        sections: explained(policy),
+        standing: without_addresses(first.trim(), sees),
+        stopped: standing.stopped.is_some(),
+        operator: sees,
+        sections: parts.map(|part| section(part, sees)).collect(),
     })
 }
 
-fn explained(policy: &Policy) -> Vec<Section> {
-    let mut never = vec![
-        "A token that its service has not called alive: unknown is not alive.".to_owned(),
-        "What is public by design.".to_owned(),
-    ];
-    never.extend(policy.deny.iter().map(|entry| format!("{entry}: it is on the deny list.")));
-    let allowed = policy.allow.iter().map(|allow| format!("{}: {}.", allow.name, allow.action));
-    let mut may: Vec<String> = allowed.collect();
-    if may.is_empty() {
-        may.push("Nothing but telling people, unless a person confirms it.".to_owned());
+/// A part of the explanation: its title, and below it lines that are set in.
+fn section(part: &str, sees: bool) -> Section {
+    let mut lines = part.lines().map(str::trim).filter(|line| !line.is_empty());
+    Section {
+        title: lines.next().unwrap_or_default().to_owned(),
+        lines: lines
+            .map(|line| without_addresses(line.trim_start_matches("- "), sees))
+            .collect(),
     }
-    vec![
-        Section {
-            title: "Never".to_owned(),
-            lines: never,
-        },
-        Section {
-            title: "What may be done".to_owned(),
-            lines: may,
-        },
-        Section {
-            title: "Limit".to_owned(),
-            lines: vec![format!("{} leaks an hour.", policy.limit_per_hour)],
-        },
-    ]
+}
+
+/// `POST /policy`: stops every revocation and containment, or lets them go on.
+pub(super) async fn switch(asked: Asked) -> Answer {
+    let store = asked.pages.responder.store.acting_as(&asked.viewer()?.name);
+    match asked.field("switch") {
+        "stop" => {
+            let why: String = asked.field("why").chars().take(500).collect();
+            store.stop(why.trim()).await?;
+            Ok(go("/policy?said=stopped"))
+        }
+        "resume" => {
+            store.resume().await?;
+            asked.pages.bell.wake();
+            Ok(go("/policy?said=resumed"))
+        }
+        _ => Err(Trouble::Bad("Say whether everything is to stop, or to go on.".to_owned())),
+    }
 }

@@ -89,6 +89,7 @@ pub fn table() -> Vec<Route> {
         get("/trends", Access::SignedIn, trends::page),
         get("/services", Access::SignedIn, services::page),
         get("/policy", Access::SignedIn, policy::page),
+        post("/policy", Access::Operator, policy::switch),
         get("/tasks", Access::Operator, tasks::page),
         post("/tasks", Access::Operator, tasks::requeue),
         get("/organisations", Access::SignedIn, organisations::list),

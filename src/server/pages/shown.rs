@@ -43,6 +43,12 @@ impl Frame {
         }
     }
 
+    /// The name of whoever is signed in.
+    pub(super) fn name(&self) -> &String {
+        static NOBODY: String = String::new();
+        self.who.as_ref().map_or(&NOBODY, |who| &who.name)
+    }
+
     /// Whether a section of the navigation is the one we are in.
     pub(super) fn is(&self, section: &str) -> bool {
         self.section == section
@@ -55,7 +61,9 @@ fn done(word: &str) -> Option<&'static str> {
         "signed-out" => "You are signed out.",
         "at-work" => "It has begun. This page follows it.",
         "asked" => "A worker asks the service now. This page follows it.",
-        "approved" => "Your yes is written down.",
+        "approved" => "Your yes is written down. This page follows what comes of it.",
+        "stopped" => "Everything is stopped.",
+        "resumed" => "Revocations and containments go on.",
         "dismissed" => "The leak is dismissed. Nobody is told of it any more, and nothing is done about it.",
         "reinstated" => "The leak counts again.",
         "requeued" => "The tasks are due again.",
@@ -150,7 +158,7 @@ pub(super) fn without_addresses(text: &str, sees: bool) -> String {
         // a handle as @acme/security is no address: nothing stands before it
         let is_address = word
             .split_once('@')
-            .is_some_and(|(before, _)| before.ends_with(|c: char| c.is_alphanumeric() || "._-+".contains(c)));
+            .is_some_and(|(before, _)| before.ends_with(|c: char| c.is_alphanumeric() || "._-+\"".contains(c)));
         if is_address { "(address hidden)" } else { word }
     });
     hidden.collect::<Vec<_>>().join(" ")

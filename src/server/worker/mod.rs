@@ -4,6 +4,7 @@
 //! one that lost it stops at once. A worker must never hold the only knowledge of anything: whatever it learns is in the
 //! store before it matters, so that it can be killed at any step.
 
+mod courier;
 mod pause;
 
 use std::sync::Arc;
@@ -29,6 +30,12 @@ const LOOK: Duration = Duration::from_secs(1);
 const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(30);
 /// How long work under way may go on once the server is asked to stop.
 const FAREWELL: Duration = Duration::from_secs(8);
+/// A service that asks to be left alone is left alone for as long as after so many failures.
+const PUT_OFF: u32 = 4;
+/// A message takes longer than a sign of life: it is taken for lost after so many leases.
+const MESSAGE_LEASES: i64 = 5;
+/// Nothing is looked at again sooner, whatever the policy asks for.
+const SOONEST: SignedDuration = SignedDuration::from_secs(1);
 /// For how long what is known of services (the probes) is believed.
 const PROBES_HOLD: Duration = Duration::from_secs(3600);
 /// For how long a delivery is known as a replay.
@@ -50,6 +57,7 @@ pub struct Workers {
 #[derive(Clone, Debug, Default)]
 pub struct Sign {
     bell: Arc<Notify>,
+    courier: Arc<Notify>,
     last: Arc<AtomicI64>,
     running: Arc<AtomicU64>,
 }
@@ -65,6 +73,11 @@ impl Sign {
         let running = self.running.load(Ordering::Relaxed) > 0;
         let last = Timestamp::from_microsecond(self.last.load(Ordering::Relaxed)).ok();
         last.filter(|_| running)
+    }
+
+    /// Wakes the courier: there may be notices to send.
+    fn bring(&self) {
+        self.courier.notify_one();
     }
 
     fn give(&self) {
@@ -83,8 +96,8 @@ enum Ran {
 impl Workers {
     /// Workers that respond so. The responder's root is not used: reports name places in foreign repositories.
     pub fn new(responder: Responder, rules: Arc<RuleSet>, settings: WorkerSection, metrics: Metrics) -> Self {
-        // A notice is claimed while its task's lease holds; half of that has passed when another takes the task over.
-        let stale = Duration::from_secs(settings.lease_seconds) / 2;
+        let stale = i64::try_from(settings.lease_seconds.max(1)).unwrap_or(i64::MAX);
+        let stale = SignedDuration::from_secs(stale.saturating_mul(MESSAGE_LEASES));
         Self {
             responder: Responder {
                 store: responder.store.acting_as("worker").sending_again_after(stale),
@@ -113,6 +126,9 @@ impl Workers {
         let mut all = JoinSet::new();
         for _ in 0..self.settings.count {
             all.spawn(self.clone().one(stop.clone()));
+        }
+        if self.settings.count > 0 {
+            all.spawn(courier::run(self.clone(), stop.clone()));
         }
         all.spawn(self.clone().sweep(stop));
         while all.join_next().await.is_some() {}
@@ -210,6 +226,7 @@ impl Workers {
         };
         match responded {
             Ok(response) => {
+                self.sign.bring();
                 let ended = self.ended(task, &response).await?;
                 Ok(Ran::Ended(ended, Some(Box::new(response))))
             }
@@ -244,30 +261,15 @@ impl Workers {
     }
 
     async fn ended(&self, task: &Claimed, response: &Response) -> Result<Ended> {
-        let (fingerprint, rule) = (task.fingerprint, &task.rule);
         let now = Timestamp::now();
-        if response.next != Next::Never
-            && let Some(since) = self.store().unended_notice(fingerprint, rule).await?
-        {
-            let lease = SignedDuration::try_from(self.lease())?;
-            return Ok(Ended::PutOff {
-                at: since.checked_add(lease)?.max(now.checked_add(lease / 3)?),
-                why: "a notice was claimed and not ended: another run is at it, or died at it".to_owned(),
-            });
-        }
-        let look_again = SignedDuration::from_hours(i64::try_from(self.settings.look_again_hours.max(1))?);
         Ok(match &response.next {
             Next::Never => Ended::Done,
-            Next::Watch { why } => Ended::Again {
-                at: now.checked_add(look_again)?,
-                why: why.clone(),
-            },
             Next::At { at, why } => Ended::Again {
-                at: *at,
+                at: now.checked_add(SOONEST)?.max(*at),
                 why: why.clone(),
             },
             Next::PutOff { why } => Ended::PutOff {
-                at: self.retry_at(1)?,
+                at: self.retry_at(PUT_OFF)?,
                 why: why.clone(),
             },
             Next::Retry { why } => self.failed(task, why, Some(&response.leak)).await?,
@@ -282,14 +284,14 @@ impl Workers {
                 why: why.to_owned(),
             });
         }
-        // Whoever was not told of its end will not be; that is no reason to keep a dead token's secret.
+        // An alert that cannot be resolved is no reason to keep a dead token's secret.
         if let Some(Leak {
             verdict: Some(Verdict::Dead { why: dead, .. }),
             ..
         }) = leak
             && *dead != DeadWhy::OwnerDisabled
         {
-            let reason = format!("it is dead: {dead}; not everybody could be told");
+            let reason = format!("it is dead: {dead}; not everybody outside could be told");
             self.store().close(task.fingerprint, &task.rule, &reason).await?;
         }
         Ok(Ended::Dead {

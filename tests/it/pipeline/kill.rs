@@ -18,7 +18,7 @@ fn killed_at(kept: Kept, step: u64) -> bool {
     let mut killed = false;
     machine.until("it is killed or done", || {
         killed = server.was_killed();
-        killed || machine.wait(store.tasks(None, 1)).unwrap().is_empty()
+        killed || machine.is_done(&store)
     });
     if killed {
         let server = machine.serve();
@@ -64,7 +64,7 @@ fn two_servers_of_which_one_is_killed_again_and_again_do_everything_once() {
             machine.report(&store, &numbers, "https://example.com/a");
             machine.report(&store, &numbers, "https://example.com/b");
             machine.until("it is killed or all is done", || {
-                killed.was_killed() || machine.wait(store.tasks(None, 1)).unwrap().is_empty()
+                killed.was_killed() || machine.is_done(&store)
             });
         }
         machine.until_done(&store);

@@ -1,15 +1,19 @@
 //! What the pipeline bears: reports of 100 records a second, and 10,000 leaks from report to close. Takes minutes, so it
 //! runs when it is named: `cargo test --release --all-features --test it -- --ignored --nocapture pipeline::measured`.
 
-#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it stands; clippy allows it in test functions alone"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use jiff::SignedDuration;
 use unleak::call::{CallSettings, Caller, ServiceSettings};
 use unleak::config::WorkerSection;
-use unleak::notify::{Notifier, Settings};
+use unleak::notify::{Collect, Notifier, Settings};
 use unleak::owner::OwnerSettings;
 use unleak::respond::Responder;
 use unleak::rule::RuleSet;
@@ -21,6 +25,9 @@ use unleak::verify::Verifier;
 use super::machine::{EVERY, Machine, RULES, held};
 
 const RECORDS: usize = 100;
+const LEAKS: usize = 10_000;
+/// Between two requests to the played service.
+const PACE: Duration = Duration::from_millis(2);
 const ROUND: Duration = Duration::from_secs(6);
 
 /// Sends reports at this rate for a while, however long the answers take; 99 of 100 were answered within this.
@@ -91,11 +98,43 @@ fn reports_of_100_records_at_the_highest_rate_that_is_answered_within_a_second()
     }
 }
 
+/// Who asks the played service at [`PACE`] and writes to a folder.
+fn responder(machine: &Machine, store: &Store) -> Responder {
+    let settings = ServiceSettings {
+        bases: vec![machine.service.base.clone()],
+        settle: Some(Duration::from_secs(5)),
+        ..ServiceSettings::default()
+    };
+    let caller = Caller::new(CallSettings {
+        services: [("example".to_owned(), settings)].into(),
+        pace: PACE,
+        longest_wait: Duration::from_secs(60),
+        ..CallSettings::default()
+    })
+    .unwrap();
+    let outbox = machine.tool.path().join("outbox");
+    Responder {
+        verifier: Verifier::new(caller.clone()),
+        caller,
+        store: store.clone(),
+        notifier: Notifier::new(&Settings {
+            outbox: Some(outbox),
+            ..Settings::default()
+        })
+        .unwrap()
+        .collecting(Collect::For(SignedDuration::from_mins(5))),
+        policy: toml::from_str(
+            "limit_per_hour = 100000\n[[allow]]\nname = \"at once\"\naction = \"revoke\"\n",
+        )
+        .unwrap(),
+        owners: OwnerSettings::default(),
+        root: None,
+    }
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn ten_thousand_leaks_from_report_to_close_with_the_service_asked_no_faster_than_it_allows() {
-    const LEAKS: usize = 10_000;
-    const PACE: Duration = Duration::from_millis(2);
     for kept in EVERY {
         let machine = Machine::new(*kept);
         let store = machine.store();
@@ -104,40 +143,12 @@ fn ten_thousand_leaks_from_report_to_close_with_the_service_asked_no_faster_than
             machine.report(&store, &(first..first + RECORDS).collect::<Vec<_>>(), "x");
         }
         println!(
-            "{kept:?}: {LEAKS} leaks in 100 reports after {:?}",
+            "{kept:?}: {LEAKS} leaks in reports of {RECORDS} after {:?}",
             began.elapsed()
         );
-        let settings = ServiceSettings {
-            bases: vec![machine.service.base.clone()],
-            settle: Some(Duration::from_secs(5)),
-            ..ServiceSettings::default()
-        };
-        let caller = Caller::new(CallSettings {
-            services: [("example".to_owned(), settings)].into(),
-            pace: PACE,
-            longest_wait: Duration::from_secs(60),
-            ..CallSettings::default()
-        })
-        .unwrap();
+        let responder = responder(&machine, &store);
         let mut rules = RuleSet::empty();
         rules.add("example", "rules/example.toml", RULES).unwrap();
-        let outbox = machine.tool.path().join("outbox");
-        let responder = Responder {
-            verifier: Verifier::new(caller.clone()),
-            caller,
-            store: store.clone(),
-            notifier: Notifier::new(&Settings {
-                outbox: Some(outbox),
-                ..Settings::default()
-            })
-            .unwrap(),
-            policy: toml::from_str(
-                "limit_per_hour = 100000\n[[allow]]\nname = \"at once\"\naction = \"revoke\"\n",
-            )
-            .unwrap(),
-            owners: OwnerSettings::default(),
-            root: None,
-        };
         let section = WorkerSection {
             count: 16,
             ..WorkerSection::default()
@@ -149,7 +160,8 @@ fn ten_thousand_leaks_from_report_to_close_with_the_service_asked_no_faster_than
             loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 let backlog = store.backlog().await.unwrap();
-                if backlog.waiting + backlog.running + backlog.later == 0 {
+                let notices = store.notice_queue().await.unwrap();
+                if backlog.waiting + backlog.running + backlog.later + notices.waiting == 0 {
                     assert_eq!(backlog.dead, 0);
                     break;
                 }

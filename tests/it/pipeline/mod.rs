@@ -8,4 +8,5 @@ mod faults;
 mod kill;
 mod machine;
 mod measured;
+mod outbox;
 mod work;

@@ -40,7 +40,7 @@ fn a_server_that_is_asked_to_stop_gives_its_tasks_back() {
         let store = machine.store();
         machine.report(&store, &(0..40).collect::<Vec<_>>(), "x");
         let server = machine.serve();
-        machine.until("some are done", || machine.told().len() > 4);
+        machine.until("some are done", || machine.service.state().revoked.len() > 4);
         server.stop();
         let backlog = machine.wait(store.backlog()).unwrap();
         assert_eq!(backlog.running, 0, "{backlog:?}");

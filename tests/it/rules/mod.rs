@@ -58,6 +58,16 @@ fn the_shipped_rule_files_are_built_in() {
             .collect::<Vec<_>>()
     };
     assert_eq!(ids(&bundled), ids(&shipped()));
+    // What build.rs worked out is what a file means when it is loaded.
+    for (built, loaded) in bundled.rules.iter().zip(&shipped().rules) {
+        let shown = |rule: &unleak::rule::Rule| {
+            let text = format!("{rule:?}");
+            let (before, after) = text.split_once("service: ").expect("a service");
+            let after = after.rsplit_once("pattern: \"").expect("a pattern").1;
+            format!("{before}{after}")
+        };
+        assert_eq!(shown(built), shown(loaded));
+    }
     for service in ["unleak", "github", "gitlab", "sentry", "posthog", "gocd"] {
         assert!(
             bundled.services.iter().any(|known| known.name == service),

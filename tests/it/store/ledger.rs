@@ -1,9 +1,10 @@
 //! The ledger: whole under many writers, and broken where somebody touched it.
 
+use jiff::Timestamp;
 use unleak::leak::{DeadWhy, Identity, Revocation, Verdict};
-use unleak::store::Chain;
+use unleak::store::{Chain, SendingEnded};
 
-use super::{fresh, held, owner};
+use super::{fresh, held, leaving, owner};
 
 #[tokio::test]
 async fn the_ledger_stays_whole_under_two_stores_that_write_at_once() {
@@ -48,12 +49,12 @@ async fn every_change_of_a_leak_is_a_line() {
         .save_owners(fingerprint, rule, &[owner("ada")])
         .await
         .unwrap();
+    let ada = [leaving(&held, "ada", "email")];
+    store.queue_notices(&[ada[0].notice.clone()]).await.unwrap();
+    let now = Timestamp::now();
+    let sending = store.begin_sending(&ada, true, now).await.unwrap();
     store
-        .claim_notice(fingerprint, rule, &owner("ada"), "email")
-        .await
-        .unwrap();
-    store
-        .notice_sent(fingerprint, rule, &owner("ada"), "email")
+        .end_sending(&sending, &ada, SendingEnded::Taken, now)
         .await
         .unwrap();
     store

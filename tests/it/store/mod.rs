@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use unleak::finding::{CommitInfo, RuleId, Severity};
 use unleak::leak::{Held, Identity, Leak, Owner, OwnerReason, Sighting};
 use unleak::secret::{FingerprintKey, Secret};
-use unleak::store::StoreKey;
+use unleak::store::{Leaving, Outgoing, StoreKey};
 
 /// A leak of a made-up service; `word` makes it a different secret.
 pub(crate) fn held(word: &str) -> Held {
@@ -63,6 +63,25 @@ pub(crate) fn owner(name: &str) -> Owner {
         email: Some(format!("{name}@example.com")),
         reason: OwnerReason::TokenOwner,
         organisation: None,
+    }
+}
+
+/// A notice about this leak to this person by this channel, due since long.
+fn leaving(held: &Held, person: &str, channel: &str) -> Leaving {
+    let notice = Outgoing {
+        fingerprint: held.leak.fingerprint,
+        rule: held.leak.rule.clone(),
+        owner: owner(person),
+        channel: channel.split(',').next().unwrap_or_default().to_owned(),
+        slot: channel.to_owned(),
+        about: serde_json::json!({ "planned": "nothing" }),
+        due_at: Some(held.leak.first_seen),
+        tries: 0,
+        sending: None,
+    };
+    Leaving {
+        said: notice.slot.clone(),
+        notice,
     }
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::duplicate_mod, reason = "the same tests run on both databases")]
 
 pub(super) use super::place::Place;
-pub(super) use super::{held, key, owner, sighting};
+pub(super) use super::{held, key, leaving, owner, sighting};
 
 use unleak::store::Store;
 
@@ -22,6 +22,8 @@ mod keys;
 mod ledger;
 #[path = "life.rs"]
 mod life;
+#[path = "notices.rs"]
+mod notices;
 #[path = "races.rs"]
 mod races;
 #[path = "reports.rs"]

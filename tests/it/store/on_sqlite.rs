@@ -6,7 +6,7 @@
 )]
 
 pub(super) use super::place::Place;
-pub(super) use super::{held, key, owner, sighting};
+pub(super) use super::{held, key, leaving, owner, sighting};
 
 use unleak::store::Store;
 
@@ -25,6 +25,8 @@ mod keys;
 mod ledger;
 #[path = "life.rs"]
 mod life;
+#[path = "notices.rs"]
+mod notices;
 #[path = "races.rs"]
 mod races;
 #[path = "reports.rs"]

@@ -176,28 +176,3 @@ async fn a_closed_leak_that_is_reported_again_is_asked_about_once_and_its_secret
     );
     assert!(place.behind("SELECT sealed FROM tasks").await);
 }
-
-#[tokio::test]
-async fn a_worker_sends_a_notice_again_whose_sender_died_and_nobody_else_does() {
-    let (_place, store) = fresh().await;
-    let held = held("a");
-    let (fingerprint, rule) = (held.leak.fingerprint, &held.leak.rule);
-    store.record(&held).await.unwrap();
-    let claim = async |store: &Store| {
-        store
-            .claim_notice(fingerprint, rule, &super::owner("ada"), "email")
-            .await
-            .unwrap()
-    };
-    assert!(claim(&store).await);
-    assert!(store.unended_notice(fingerprint, rule).await.unwrap().is_some());
-    assert!(!claim(&store).await);
-    assert!(!claim(&store.sending_again_after(LONG)).await);
-    assert!(claim(&store.sending_again_after(Duration::ZERO)).await);
-    store
-        .notice_sent(fingerprint, rule, &super::owner("ada"), "email")
-        .await
-        .unwrap();
-    assert!(!claim(&store.sending_again_after(Duration::ZERO)).await);
-    assert_eq!(store.unended_notice(fingerprint, rule).await.unwrap(), None);
-}

@@ -34,6 +34,8 @@ pub(crate) fn empty() -> Report {
             card("metrics/public-key", "Metrics public key", Severity::Info),
             card("unused/token", "Unused token", Severity::Low),
         ],
+        refused: None,
+        marks: None,
         coverage: Coverage {
             files: 12,
             bytes: 34_567,

@@ -300,6 +300,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
         listen: Some("127.0.0.1:0".parse().unwrap()),
         store: None,
         workers: Some(1),
+        explain_policy: false,
     };
     let mut out = Shared::default();
     let seen = out.clone();

@@ -41,8 +41,6 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 /// A request that was let in.
 pub(super) struct Asked {
     pub(super) pages: Arc<Pages>,
-    /// Where it went, with its query.
-    pub(super) to: String,
     viewer: Option<Viewer>,
     path: BTreeMap<String, String>,
     query: BTreeMap<String, String>,
@@ -211,7 +209,6 @@ async fn read(pages: &Arc<Pages>, route: &Route, mut request: Request) -> Result
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     Ok(Asked {
         pages: Arc::clone(pages),
-        to: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
         address: peer.map(|ConnectInfo(address)| address.ip()),
         form_cookie: Cookie::Form.read(&parts.headers, behind_tls),
         viewer,

@@ -17,6 +17,7 @@ use crate::server;
 use crate::server::health::Health;
 use crate::server::intake::{Clock, Intake, Parts};
 use crate::server::metrics::Metrics;
+use crate::server::pages::Pages;
 use crate::server::worker::{Sign, Workers};
 use crate::token_service::{ServerKey, Settings, TokenService};
 
@@ -68,7 +69,18 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     let rules = Arc::new(context.rules.clone());
     let workers = Workers::new(responder.clone(), Arc::clone(&rules), worker, metrics.clone());
     let doors = doors(&context, &responder, &rules, &tokens, workers.sign())?;
+    let (stop, stopping) = watch::channel(false);
+    let pages = Pages::new(server::pages::Parts {
+        settings: config.serve.dashboard.clone(),
+        responder: responder.clone(),
+        rules: Arc::clone(&rules),
+        tokens: tokens.clone(),
+        unused_days: settings.review.unused_days,
+        bell: workers.sign(),
+        stopping: stopping.clone(),
+    })?;
     let health = Health::of_tokens(tokens.clone()).with_work(store.clone(), workers.sign(), metrics);
+    let doors = doors.merge(pages.router());
     let router = server::router_and(tokens.clone(), &settings.limits, health, doors);
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
     out.flush()?;
@@ -79,7 +91,6 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     ));
     #[cfg(feature = "kill-points")]
     crate::store::kill::at(config.environment().kill_at);
-    let (stop, stopping) = watch::channel(false);
     let working = tokio::spawn(workers.run(stopping));
     let asked = async move {
         asked_to_stop().await;

@@ -4,6 +4,7 @@
 //! base URL of a service could have every token sent to itself. Secrets come from files and environment variables that
 //! the file names, and are never written in it.
 
+pub mod dashboard;
 mod environment;
 mod files;
 mod hooked;
@@ -157,6 +158,8 @@ pub struct ServeSection {
     pub review: ReviewSettings,
     /// The workers, which do what is to be done about leaks.
     pub worker: WorkerSection,
+    /// The pages.
+    pub dashboard: dashboard::DashboardSection,
 }
 
 /// `[serve.worker]`.
@@ -197,6 +200,7 @@ impl Default for ServeSection {
             limits: Limits::default(),
             review: ReviewSettings::default(),
             worker: WorkerSection::default(),
+            dashboard: dashboard::DashboardSection::default(),
         }
     }
 }

@@ -124,6 +124,14 @@ pub(crate) fn sql(sql: &'static str) -> Ask {
     }
 }
 
+/// A statement that a store puts together out of words of its own; what anybody else said is bound, never part of it.
+pub(crate) fn sql_of(sql: String, values: Vec<Value>) -> Ask {
+    Ask {
+        sql: Cow::Owned(sql),
+        values,
+    }
+}
+
 /// Rows of one statement at most; each value of a row is counted by the databases, and SQLite takes 32,766.
 pub(crate) const MOST_ROWS: usize = 500;
 

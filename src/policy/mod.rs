@@ -133,6 +133,8 @@ pub struct Standing {
     pub stopped: Option<String>,
     /// Who said yes to what about this leak, each person once for an action.
     pub approved: Vec<(Action, String)>,
+    /// Who said that this leak needs nothing, and why, in words, if somebody did.
+    pub dismissed: Option<String>,
 }
 
 impl Standing {
@@ -143,6 +145,7 @@ impl Standing {
             recent: 0,
             stopped: None,
             approved: Vec::new(),
+            dismissed: None,
         }
     }
 
@@ -159,14 +162,19 @@ pub fn decide(leak: &Leak, policy: &Policy, standing: &Standing) -> Decision {
             why: "it is public by design".to_owned(),
         };
     }
-    match &leak.verdict {
-        Some(Verdict::Dead { why, .. }) => {
+    match (&leak.verdict, &standing.dismissed) {
+        (Some(Verdict::Dead { why, .. }), _) => {
             return Decision::Record {
                 why: format!("it is dead: {why}"),
             };
         }
-        Some(Verdict::Live { .. }) => {}
-        verdict => {
+        (_, Some(dismissed)) => {
+            return Decision::Record {
+                why: format!("a person says that it needs nothing: {dismissed}"),
+            };
+        }
+        (Some(Verdict::Live { .. }), None) => {}
+        (verdict, None) => {
             return Decision::Notify {
                 why: not_live(verdict.as_ref()),
             };
@@ -276,6 +284,9 @@ pub fn confirmed(
     }
     if let Some(stopped) = &standing.stopped {
         return Err(Refusal(format!("{stopped}; `unleak resume` lets it go on")));
+    }
+    if let Some(dismissed) = &standing.dismissed {
+        return Err(Refusal(format!("it is {dismissed}; take that back first")));
     }
     enough_people(leak, policy, action, by, standing)?;
     if let Some(Revocation::Sending) = action.state(leak) {

@@ -191,6 +191,8 @@ pub async fn standing(store: &Store, leak: &Leak) -> Result<Standing> {
             .await?;
         standing.approved.extend(yes.into_iter().map(|who| (action, who)));
     }
+    let dismissed = store.dismissed(leak.fingerprint, &leak.rule).await?;
+    standing.dismissed = dismissed.map(|dismissed| dismissed.to_string());
     Ok(standing)
 }
 
@@ -225,6 +227,13 @@ pub(crate) fn without_addresses(step: &str) -> String {
 }
 
 impl Case<'_> {
+    /// Whether a person said that this leak needs nothing.
+    async fn is_dismissed(&self) -> Result<bool> {
+        let leak = &self.held.leak;
+        let dismissed = self.to.store.dismissed(leak.fingerprint, &leak.rule).await?;
+        Ok(dismissed.is_some())
+    }
+
     fn say(&mut self, step: impl Into<String>) {
         let step = step.into();
         let leak = &self.held.leak;

@@ -27,6 +27,14 @@ impl Case<'_> {
         if self.closed {
             return Ok(Next::Never);
         }
+        let under_way = [&self.held.leak.revocation, &self.held.leak.containment];
+        let under_way = under_way
+            .into_iter()
+            .flatten()
+            .any(|state| !matches!(state, Revocation::Done { .. } | Revocation::Refused { .. }));
+        if !under_way && self.is_dismissed().await? {
+            return Ok(Next::Never);
+        }
         if let Some(soon) = self.soon() {
             return Ok(soon);
         }

@@ -78,6 +78,9 @@ impl Case<'_> {
 
     /// Takes the steps of the escalation that are due.
     pub(super) async fn escalate(&mut self) -> Result<()> {
+        if self.is_dismissed().await? {
+            return Ok(());
+        }
         let now = Timestamp::now();
         // What was told in this run is in the store and not yet here. What was given up gets another chance.
         self.held.leak.notices = self.told(|notice| notice.due_at.is_some()).await?;

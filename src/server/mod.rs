@@ -4,6 +4,7 @@ pub mod health;
 pub mod intake;
 pub mod letters;
 pub mod metrics;
+pub mod pages;
 pub mod worker;
 
 use std::future::IntoFuture as _;
@@ -84,7 +85,7 @@ pub fn router_and(tokens: TokenService, limits: &Limits, health: Health, doors: 
                 "the request could not be answered",
             )
         }))
-        .layer(SetResponseHeaderLayer::overriding(
+        .layer(SetResponseHeaderLayer::if_not_present(
             CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))

@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::listed::{self, News};
 use super::rows::{load, one, text};
 use super::{Store, leak_name};
 use crate::database::{Ask, Pool, sql};
@@ -180,6 +181,7 @@ impl Store {
         }
         self.append_in(&mut tx, action, Some((fingerprint, rule)), detail)
             .await?;
+        listed::relist_one(&mut tx, fingerprint, rule, &News::default()).await?;
         self.commit(tx).await
     }
 }

@@ -16,6 +16,7 @@ use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::listed::{self, News};
 use super::{Store, StoreKey, StoreKeys};
 use crate::database::{MOST_ROWS, Open, sql, sql_rows};
 use crate::finding::RuleId;
@@ -196,6 +197,17 @@ impl Store {
                 (seq, prev) = (line.seq, line.hash);
             }
             insert.run(&mut *tx).await.context("the ledger took no line")?;
+        }
+        for entry in entries {
+            if let (Some((fingerprint, rule)), Some(decision)) =
+                (entry.leak, entry.detail["decision"].as_str())
+            {
+                let news = News {
+                    decision: Some(decision),
+                    ..News::default()
+                };
+                listed::relist_one(tx, fingerprint, rule, &news).await?;
+            }
         }
         self.sign(tx, seq, &prev).await
     }

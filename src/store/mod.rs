@@ -8,11 +8,13 @@
 mod acts;
 mod backlog;
 mod backup;
+mod dismissed;
 mod keys;
 #[cfg(feature = "kill-points")]
 pub mod kill;
 mod leaks;
 mod ledger;
+mod listed;
 mod migrate;
 mod notices;
 mod outgoing;
@@ -23,6 +25,8 @@ mod rows;
 mod seal;
 mod sending;
 mod tasks;
+mod trends;
+mod views;
 
 use std::sync::Arc;
 
@@ -30,6 +34,7 @@ use anyhow::Result;
 use jiff::SignedDuration;
 
 pub use backlog::{Backlog, Listed, TaskState};
+pub use dismissed::Dismissed;
 pub use keys::{StoreKey, StoreKeys};
 pub use leaks::Recorded;
 pub use ledger::{Chain, Line};
@@ -38,6 +43,8 @@ pub use people::Stopped;
 pub use reports::{Delivery, Known, TakenIn};
 pub use sending::{Leaving, Sending, SendingEnded};
 pub use tasks::{Claimed, Ended};
+pub use trends::{OfOrganisation, Trends, Week};
+pub use views::{Behind, Count, DeadLetter, OrganisationName, Row, Sought, State, Whose};
 
 use crate::database::{Lock, Open, Pool, explain, shown};
 use crate::finding::RuleId;
@@ -81,6 +88,7 @@ impl Store {
             stale: LOST_AFTER,
         };
         store.take_on(&keys).await?;
+        store.list_all().await?;
         Ok(store)
     }
 

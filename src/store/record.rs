@@ -9,6 +9,7 @@ use serde_json::json;
 use sqlx::FromRow;
 
 use super::ledger::Entry;
+use super::listed::{self, News};
 use super::rows::{self, text};
 use super::seal::Contents;
 use super::{Store, leak_name, without_nul};
@@ -103,6 +104,7 @@ impl Store {
         }
         insert(tx, &new).await?;
         let added = add_sightings(tx, &batch.leaks).await?;
+        listed::relist(tx, &listed_anew(&batch.leaks)).await?;
         let mut entries = Vec::new();
         for (Held { leak, .. }, written) in batch.leaks.iter().zip(&mut written) {
             let key = (leak.fingerprint.to_string(), leak.rule.to_string());
@@ -226,6 +228,21 @@ async fn insert(tx: &mut Open, new: &[(&Held, &Vec<u8>)]) -> Result<()> {
         insert.run(&mut *tx).await.context("cannot record the leaks")?;
     }
     Ok(())
+}
+
+/// What lists are to say of leaks that were just written down.
+fn listed_anew(leaks: &[Held]) -> Vec<(rows::LeakKey, News<'static>)> {
+    let news = |held: &Held| {
+        let paths = held.leak.sightings.iter().take(listed::MOST_PLACES);
+        News {
+            paths: paths
+                .map(|seen| without_nul(&without_secrets(&seen.path, held)))
+                .collect(),
+            ..News::default()
+        }
+    };
+    let key = |held: &Held| (held.leak.fingerprint.to_string(), held.leak.rule.to_string());
+    leaks.iter().map(|held| (key(held), news(held))).collect()
 }
 
 /// Adds the sightings that are not known yet and says how many they were, by leak.

@@ -67,6 +67,11 @@ impl ServerKey {
         self.labelled(b"unleak token audit head v1\0", &[&number.to_le_bytes(), chain])
     }
 
+    /// HMAC-SHA256 of what a browser keeps of a session; what is kept of it here.
+    pub(super) fn session(&self, cookie: &Secret) -> [u8; 32] {
+        self.labelled(b"unleak session v1\0", &[cookie.expose()])
+    }
+
     fn labelled(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         let parts: Vec<&[u8]> = std::iter::once(label).chain(parts.iter().copied()).collect();
         mac_sha256(&self.0, &parts)

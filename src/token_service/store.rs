@@ -112,6 +112,11 @@ impl TokenService {
             .is_some_and(|operator| bool::from(operator.ct_eq(&self.keys.current().1.hash(presented))))
     }
 
+    /// What a session of the operator keeps of the operator key: it ends when the key is another one.
+    pub(super) fn operator_mark(&self) -> Option<[u8; 32]> {
+        self.operator
+    }
+
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<()> {
         let _known: Option<(i64,)> = sql("SELECT MAX(number) FROM token_keys")

@@ -25,6 +25,7 @@ mod notify; // telling owners, over real sockets
 mod owner; // who must hear
 mod packaging; // one version everywhere
 mod packs; // the walk over packs against git2, and packs that lie
+mod pages; // what people see in a browser, and who sees what
 mod pipeline; // tasks and workers, killed and starved
 mod plaintext; // every output of the whole loop, searched for secrets
 mod played; // a service played on loopback, for call, probe and verify

@@ -218,6 +218,28 @@ impl TokenService {
         asked.all(&self.pool).await.map_err(Into::into)
     }
 
+    /// Lines before this number, newest first, at most so many: of everything, or of one organisation.
+    pub async fn audit_newest(
+        &self,
+        organisation: Option<&str>,
+        before: i64,
+        most: i64,
+    ) -> Result<Vec<AuditLine>> {
+        let asked = match organisation {
+            None => sql("SELECT * FROM token_audit WHERE number < $1 ORDER BY number DESC LIMIT $2")
+                .bind(before)
+                .bind(most),
+            Some(slug) => sql(
+                "SELECT * FROM token_audit WHERE organisation = $3 AND number < $1 \
+                 ORDER BY number DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(most)
+            .bind(slug),
+        };
+        asked.all(&self.pool).await.map_err(Into::into)
+    }
+
     /// The whole log, oldest first.
     pub async fn audit_log(&self) -> Result<Vec<AuditLine>> {
         self.audit_lines(None, 0, i64::MAX).await

@@ -18,7 +18,7 @@ use crate::server::health::Health;
 use crate::server::intake::{Clock, Intake, Parts};
 use crate::server::metrics::Metrics;
 use crate::server::pages::Pages;
-use crate::server::worker::{Sign, Workers};
+use crate::server::worker::Workers;
 use crate::token_service::{ServerKey, Settings, TokenService};
 
 /// Serve the embedded token service over HTTP, take in reports of leaks, and work on them
@@ -68,7 +68,8 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     let listener = listen(&args, &config.serve.listen).await?;
     let rules = Arc::new(context.rules.clone());
     let workers = Workers::new(responder.clone(), Arc::clone(&rules), worker, metrics.clone());
-    let doors = doors(&context, &responder, &rules, &tokens, workers.sign())?;
+    let intake = intake(&context, &responder, &rules, &tokens, &workers, &metrics)?;
+    let doors = intake.clone().map(Intake::router).unwrap_or_default();
     let (stop, stopping) = watch::channel(false);
     let pages = Pages::new(server::pages::Parts {
         settings: config.serve.dashboard.clone(),
@@ -91,6 +92,9 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     ));
     #[cfg(feature = "kill-points")]
     crate::store::kill::at(config.environment().kill_at);
+    if let Some(intake) = intake {
+        tokio::spawn(intake.keep_sweeping(stopping.clone()));
+    }
     let working = tokio::spawn(workers.run(stopping));
     let asked = async move {
         asked_to_stop().await;
@@ -143,17 +147,18 @@ async fn listen(args: &ServeArgs, configured: &str) -> anyhow::Result<TcpListene
     Ok(listener)
 }
 
-/// The doors that the configuration opens.
-fn doors(
+/// The doors that the configuration opens, if it opens any.
+fn intake(
     context: &Context,
     responder: &Responder,
     rules: &Arc<RuleSet>,
     tokens: &TokenService,
-    bell: Sign,
-) -> anyhow::Result<axum::Router> {
+    workers: &Workers,
+    metrics: &Metrics,
+) -> anyhow::Result<Option<Arc<Intake>>> {
     let reports = context.config.reports()?;
     if !reports.any() {
-        return Ok(axum::Router::new());
+        return Ok(None);
     }
     let intake = Intake::open(Parts {
         reports,
@@ -162,10 +167,11 @@ fn doors(
         key: context.config.fingerprint_key()?,
         caller: responder.caller.clone(),
         tokens: Some(tokens.clone()),
-        bell,
+        bell: workers.sign(),
+        metrics: metrics.clone(),
         clock: Clock::default(),
     })?;
-    Ok(intake.router())
+    Ok(Some(intake))
 }
 
 /// Ends when the process is asked to stop.

@@ -20,7 +20,7 @@ impl Case<'_> {
         }
         let Some(ended) = self.send(order).await? else {
             self.say(format!(
-                "not sent: another run is at it, or it was done before ({action})"
+                "not sent: another run is at it, it was done before, or everything was just stopped ({action})"
             ));
             return Ok(false);
         };

@@ -27,7 +27,7 @@ struct Kept {
     registry: Registry,
     reports: Family<Report, Counter>,
     leaks: Family<Kind, Counter>,
-    answer: Histogram,
+    answer: Family<Door, Histogram, fn() -> Histogram>,
     tasks: Family<State, Gauge>,
     lag: Gauge,
     ended: Family<Outcome, Counter>,
@@ -43,12 +43,18 @@ struct Kept {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Report {
-    door: &'static str,
+    door: String,
     outcome: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Door {
+    door: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
+    door: String,
     kind: &'static str,
 }
 
@@ -74,17 +80,6 @@ struct Act {
     state: &'static str,
 }
 
-/// What became of a report, for [`Metrics::report`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reported<'a> {
-    /// It was taken in, or had been before.
-    TakenIn(&'a TakenIn),
-    /// It was refused: a wrong signature, a body that cannot be read, too much of it.
-    Refused,
-    /// The store could not take it in; its sender was asked to send it again.
-    Failed,
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -94,12 +89,11 @@ impl Default for Metrics {
 impl Metrics {
     /// All at nought.
     pub fn new() -> Self {
-        let times = || Histogram::new(exponential_buckets(0.005, 2.0, 16));
         let mut kept = Kept {
             registry: Registry::with_prefix("unleak"),
             reports: Family::default(),
             leaks: Family::default(),
-            answer: times(),
+            answer: Family::new_with_constructor(times),
             tasks: Family::default(),
             lag: Gauge::default(),
             ended: Family::default(),
@@ -116,22 +110,36 @@ impl Metrics {
         Self(Arc::new(kept))
     }
 
-    /// A report came in by this door and was answered after so long.
-    pub fn report(&self, door: &'static str, reported: Reported<'_>, answered_after: Duration) {
-        let outcome = match reported {
-            Reported::TakenIn(TakenIn::First(known)) => {
-                for known in known {
-                    let kind = if known.new { "new" } else { "known" };
-                    self.0.leaks.get_or_create(&Kind { kind }).inc();
-                }
-                "taken-in"
-            }
-            Reported::TakenIn(TakenIn::Again(_)) => "again",
-            Reported::Refused => "refused",
-            Reported::Failed => "failed",
+    /// A request came in by this door and was answered with this status after so long. The door's name is ours.
+    pub(super) fn answered(&self, door: &str, status: u16, after: Duration) {
+        let outcome = match status {
+            ..400 => "taken-in",
+            400..500 => "refused",
+            _ => "failed",
         };
-        self.0.reports.get_or_create(&Report { door, outcome }).inc();
-        self.0.answer.observe(answered_after.as_secs_f64());
+        let door = door.to_owned();
+        let report = Report {
+            door: door.clone(),
+            outcome,
+        };
+        self.0.reports.get_or_create(&report).inc();
+        let answer = self.0.answer.get_or_create(&Door { door });
+        answer.observe(after.as_secs_f64());
+    }
+
+    /// A report by this door was written down, or had been before.
+    pub(super) fn taken_in(&self, door: &str, taken: &TakenIn) {
+        let kinds: Vec<&'static str> = match taken {
+            TakenIn::Again(_) => vec!["again"],
+            TakenIn::First(known) => known
+                .iter()
+                .map(|known| if known.new { "new" } else { "known" })
+                .collect(),
+        };
+        for kind in kinds {
+            let door = door.to_owned();
+            self.0.leaks.get_or_create(&Kind { door, kind }).inc();
+        }
     }
 
     /// A message to somebody was taken, or was not.
@@ -223,15 +231,24 @@ impl Metrics {
     }
 }
 
+/// Buckets from 5 ms to some minutes.
+fn times() -> Histogram {
+    Histogram::new(exponential_buckets(0.005, 2.0, 16))
+}
+
 impl Kept {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register(
             "reports",
-            "Reports by door and what became of them",
+            "Requests with reports, by door and how they were answered",
             self.reports.clone(),
         );
-        registry.register("leaks", "Leaks in reports that were taken in", self.leaks.clone());
+        registry.register(
+            "leaks",
+            "Leaks in reports that were taken in, by door: new, known before; a whole report that came again counts once",
+            self.leaks.clone(),
+        );
         registry.register_with_unit(
             "report_answer",
             "Time until a report was answered",

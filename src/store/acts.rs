@@ -44,7 +44,8 @@ impl Act {
 
 impl Store {
     /// Writes `Sending` down, and says whether the caller may send: `true` only if the revocation still stands where
-    /// the caller `seen` it (so that of two processes one sends), and that was neither `Sending` nor `Done`.
+    /// the caller `seen` it (so that of two processes one sends), that was neither `Sending` nor `Done`, and nobody has
+    /// stopped everything.
     /// `by` names the policy rule or the person. Once this is back, the state is on the disk.
     pub async fn begin_revocation(
         &self,
@@ -99,6 +100,12 @@ impl Store {
             return Ok(false);
         }
         let mut tx = self.change().await?;
+        let stopped: Option<(String,)> = sql("SELECT value FROM marks WHERE name = 'stopped'")
+            .optional(&mut tx)
+            .await?;
+        if stopped.is_some() {
+            return Ok(false);
+        }
         let row: Option<(Option<String>,)> = act
             .read()
             .bind(fingerprint.to_string())

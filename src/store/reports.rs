@@ -179,6 +179,12 @@ impl Store {
         Ok(TakenIn::First(outcome))
     }
 
+    /// Whether this delivery was taken in before, by its id or its content.
+    pub async fn came_before(&self, delivery: &Delivery) -> Result<bool> {
+        let mut tx = self.reading().await?;
+        Ok(earlier(&mut tx, delivery).await?.is_some())
+    }
+
     /// What is known of a secret, by each rule that knows it; empty if it was never heard of.
     pub async fn known(&self, fingerprint: Fingerprint) -> Result<Vec<Known>> {
         let rows: Vec<KnownRow> = sql(

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json as object;
 
 use super::ledger::Entry;
+use super::notices::owner_key;
 use super::outgoing::Outgoing;
 use super::rows::text;
 use super::tasks::random_id;
@@ -187,35 +188,19 @@ impl Store {
             if left.run(&mut tx).await? != 1 {
                 continue;
             }
-            let (state, action, why) = match ended {
-                SendingEnded::Taken => ("sent", "told", None),
-                SendingEnded::Failed { why, .. } => ("failed", "not-told", Some(without_nul(why))),
-            };
-            for slot in one.slots() {
-                let settle = sql(
-                    "UPDATE notices SET state = $5, at = $6, why = $7 WHERE fingerprint = $1 AND rule = $2 \
-                     AND owner_key = $3 AND channel = $4 AND state = 'claimed'",
-                );
-                let settled = one
-                    .notice
-                    .named_as(settle, slot)
-                    .bind(state)
-                    .bind(now.as_microsecond())
-                    .bind(why.clone())
-                    .run(&mut tx)
-                    .await?;
-                if settled != 1 {
-                    continue;
-                }
-                let owner = &one.notice.owner;
-                entries.push(Entry {
-                    action,
-                    leak: Some((one.notice.fingerprint, &one.notice.rule)),
-                    detail: object!({
-                        "owner": owner.name, "reason": owner.reason, "channel": slot, "why": why,
-                    }),
-                });
-            }
+            entries.extend(settle(&mut tx, one, ended, now).await?);
+        }
+        if let (SendingEnded::Taken, Some(one)) = (ended, leaving.first()) {
+            // What was not taken before may be now: whatever was down is up again.
+            sql(
+                "UPDATE outgoing SET due_at = $1 WHERE owner_key = $2 AND channel = $3 AND tries > 0 AND sending = '' \
+                 AND due_at > $1",
+            )
+            .bind(now.as_microsecond())
+            .bind(owner_key(&one.notice.owner))
+            .bind(&one.notice.channel)
+            .run(&mut tx)
+            .await?;
         }
         if !entries.is_empty() {
             self.append_all(&mut tx, &entries).await?;
@@ -283,4 +268,43 @@ async fn claim(tx: &mut Open, notice: &Outgoing, slot: &str, now: Timestamp) -> 
         .run(tx)
         .await?;
     Ok(())
+}
+
+/// Writes the end of a notice down for each slot that its message filled; the lines for the ledger.
+async fn settle<'a>(
+    tx: &mut Open,
+    one: &'a Leaving,
+    ended: SendingEnded<'_>,
+    now: Timestamp,
+) -> Result<Vec<Entry<'a>>> {
+    let (state, action, why) = match ended {
+        SendingEnded::Taken => ("sent", "told", None),
+        SendingEnded::Failed { why, .. } => ("failed", "not-told", Some(without_nul(why))),
+    };
+    let mut entries = Vec::new();
+    for slot in one.slots() {
+        let settle = sql(
+            "UPDATE notices SET state = $5, at = $6, why = $7 WHERE fingerprint = $1 AND rule = $2 \
+             AND owner_key = $3 AND channel = $4 AND state = 'claimed'",
+        );
+        let settled = one
+            .notice
+            .named_as(settle, slot)
+            .bind(state)
+            .bind(now.as_microsecond())
+            .bind(why.clone())
+            .run(&mut *tx)
+            .await?;
+        if settled == 1 {
+            let owner = &one.notice.owner;
+            entries.push(Entry {
+                action,
+                leak: Some((one.notice.fingerprint, &one.notice.rule)),
+                detail: object!({
+                    "owner": owner.name, "reason": owner.reason, "channel": slot, "why": why,
+                }),
+            });
+        }
+    }
+    Ok(entries)
 }

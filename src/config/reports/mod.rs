@@ -37,14 +37,25 @@ pub struct Reports {
     pub types: BTreeMap<String, String>,
     /// GitLab's token revocation API: its tokens, and the types that it is told.
     pub gitlab_revocation: Option<(Vec<Secret>, Vec<String>)>,
-    /// The secrets of GitHub's webhooks.
-    pub github_webhook: Option<Vec<Secret>>,
+    /// GitHub's webhooks.
+    pub github_webhook: Option<GithubWebhook>,
     /// Reporters with their keys.
     pub reporters: Vec<(String, Vec<Secret>)>,
     /// The public page.
     pub found: Option<FoundSection>,
     /// Token stores.
     pub token_stores: Vec<TokenStore>,
+}
+
+/// GitHub's webhooks, and what they missed.
+#[derive(Clone, Debug)]
+pub struct GithubWebhook {
+    /// The secrets that a webhook may be signed with.
+    pub secrets: Vec<Secret>,
+    /// Organisations, and repositories as `owner/name`, whose open alerts are looked through.
+    pub sweep: Vec<String>,
+    /// How often.
+    pub every: Duration,
 }
 
 impl Reports {
@@ -118,10 +129,7 @@ impl Config {
             let tokens = read_all(&revocation.tokens, "reports.gitlab_revocation.tokens")?;
             anyhow::Ok((tokens, revocation.types.clone()))
         });
-        let webhook = section
-            .github_webhook
-            .as_ref()
-            .map(|webhook| read_all(&webhook.secrets, "reports.github_webhook.secrets"));
+        let webhook = section.github_webhook.as_ref().map(GithubWebhookSection::open);
         if let Some(found) = &section.found {
             in_range("found.per_hour", found.per_hour.into(), 100_000)?;
         }
@@ -150,6 +158,32 @@ impl Config {
     pub fn report_key(&self) -> Result<Option<Secret>> {
         let key = self.reports.sign_with.as_ref();
         key.map(|key| key.read("reports.sign_with")).transpose()
+    }
+}
+
+impl GithubWebhookSection {
+    fn open(&self) -> Result<GithubWebhook> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        let is_name = |part: &str| !part.is_empty() && part.bytes().all(plain);
+        for name in &self.sweep {
+            let parts: Vec<&str> = name.split('/').collect();
+            if parts.len() > 2 || !parts.iter().all(|part| is_name(part)) {
+                bail!(
+                    "reports.github_webhook.sweep: {name:?} is neither \"organisation\" nor \"owner/repository\""
+                );
+            }
+        }
+        if !(1..=10_080).contains(&self.sweep_minutes) {
+            bail!(
+                "reports.github_webhook.sweep_minutes = {}: take a number from 1 to 10080",
+                self.sweep_minutes
+            );
+        }
+        Ok(GithubWebhook {
+            secrets: read_all(&self.secrets, "reports.github_webhook.secrets")?,
+            sweep: self.sweep.clone(),
+            every: Duration::from_secs(self.sweep_minutes * 60),
+        })
     }
 }
 

@@ -121,6 +121,17 @@ pub struct RevocationSection {
 pub struct GithubWebhookSection {
     /// The webhook's secret; several while it is changed.
     pub secrets: Vec<SecretFrom>,
+    /// Organisations, and repositories as `owner/name`, whose open alerts are looked through for those that no webhook
+    /// told of.
+    #[serde(default)]
+    pub sweep: Vec<String>,
+    /// How often.
+    #[serde(default = "hourly")]
+    pub sweep_minutes: u64,
+}
+
+fn hourly() -> u64 {
+    60
 }
 
 /// `[reports.reporters.NAME]`.

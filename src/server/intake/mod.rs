@@ -23,12 +23,13 @@ mod token_stores;
 mod webhook;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use tracing::Instrument as _;
@@ -40,6 +41,7 @@ use crate::config::reports::Reports;
 use crate::leak::Held;
 use crate::rule::RuleSet;
 use crate::secret::{Fingerprint, FingerprintKey};
+use crate::server::metrics::Metrics;
 use crate::server::worker::Sign;
 use crate::store::{Delivery, Store, TakenIn};
 use crate::token_service::TokenService;
@@ -70,6 +72,8 @@ pub struct Parts {
     pub tokens: Option<TokenService>,
     /// Wakes the workers.
     pub bell: Sign,
+    /// Counts what comes in.
+    pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
 }
@@ -87,6 +91,7 @@ pub struct Intake {
     room: Room,
     finders: Arc<Limiter>,
     bell: Sign,
+    metrics: Metrics,
     clock: Clock,
 }
 
@@ -121,6 +126,7 @@ impl Intake {
             caller,
             tokens,
             bell,
+            metrics,
             clock,
         } = parts;
         let kinds = Kinds::new(&rules, &key, &reports.types)?;
@@ -144,6 +150,7 @@ impl Intake {
             kinds,
             stores,
             bell,
+            metrics,
             clock,
         }))
     }
@@ -168,7 +175,25 @@ impl Intake {
         if self.reports.found.is_some() {
             router = router.route("/found", get(found::page).post(found::post));
         }
-        router.layer(from_fn(in_time)).with_state(self)
+        router
+            .layer(from_fn(in_time))
+            .layer(from_fn_with_state(Arc::clone(&self), counted))
+            .with_state(self)
+    }
+
+    /// How instruments call the door at this address: a word of ours or of the configuration, never one of a sender.
+    fn door_at(&self, path: &str) -> &str {
+        match path {
+            "/reports" => "reports",
+            "/v1/revoke_tokens" => "gitlab-revocation",
+            "/webhooks/github" => "webhook/github",
+            "/found" => "found",
+            path => {
+                let name = path.strip_prefix("/reports/").unwrap_or_default();
+                let mut origins = self.origins.iter().map(|(origin, _)| origin.name.as_str());
+                origins.find(|origin| *origin == name).unwrap_or("unknown")
+            }
+        }
     }
 
     /// Takes a report in. The work is not cut off when the sender goes away.
@@ -245,6 +270,7 @@ impl Intake {
             tracing::error!(door, "a report could not be written down: {error:#}");
             Refusal::NotNow("the report could not be written down; nothing of it was", 60)
         })?;
+        self.metrics.taken_in(door, &taken);
         self.bell.wake();
         Ok(taken)
     }
@@ -303,6 +329,18 @@ impl Intake {
     fn most_records(&self) -> usize {
         self.reports.most_records
     }
+}
+
+/// Counts a report and how it was answered.
+async fn counted(State(intake): State<Arc<Intake>>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
+    }
+    let (door, began) = (intake.door_at(request.uri().path()).to_owned(), Instant::now());
+    let response = next.run(request).await;
+    let status = response.status().as_u16();
+    intake.metrics.answered(&door, status, began.elapsed());
+    response
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

@@ -15,6 +15,7 @@ use unleak::server;
 use unleak::server::health::Health;
 use unleak::server::intake::kind::add_unknown_kind;
 use unleak::server::intake::{Clock, Intake, Parts};
+use unleak::server::metrics::Metrics;
 use unleak::server::worker::Sign;
 use unleak::store::{Store, StoreKey};
 use unleak::token_service::audit::Actor;
@@ -30,6 +31,8 @@ pub(super) struct Desk {
     pub(super) folder: tempfile::TempDir,
     pub(super) base: String,
     pub(super) store: Store,
+    url: String,
+    pub(super) intake: Arc<Intake>,
     pub(super) tokens: TokenService,
     pub(super) signer: Signer,
     pub(super) published: Shared<Published>,
@@ -145,13 +148,18 @@ fn caller(config: &Config) -> Caller {
 impl Desk {
     /// GitHub's, GitLab's and deps.dev's doors are open, and what `further` says; `KEYS` in it is where keys are.
     pub(super) async fn open(further: &str) -> Self {
+        Self::open_at(further, None).await
+    }
+
+    /// The same with its store at this URL.
+    pub(super) async fn open_at(further: &str, url: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let signer = Signer::new();
         let (published, address) = publish(&signer).await;
         let config = config(further, &address);
-        let store = folder.path().join("store").join("leaks.sqlite");
-        let store = format!("sqlite:{}", store.display());
-        let store = Store::open(&store, &StoreKey::from_slice(&[9; 32]).unwrap())
+        let file = folder.path().join("store").join("leaks.sqlite");
+        let url = url.unwrap_or_else(|| format!("sqlite:{}", file.display()));
+        let store = Store::open(&url, &StoreKey::from_slice(&[9; 32]).unwrap())
             .await
             .unwrap();
         let tokens = format!("sqlite://{}/tokens.sqlite", folder.path().display());
@@ -160,6 +168,7 @@ impl Desk {
             .unwrap();
         let now: Shared<Timestamp> = Arc::new(Mutex::new(Timestamp::now()));
         let clock = Arc::clone(&now);
+        let metrics = Metrics::new();
         let intake = Intake::open(Parts {
             reports: config.reports().unwrap(),
             store: store.clone(),
@@ -168,11 +177,13 @@ impl Desk {
             caller: caller(&config),
             tokens: Some(tokens.clone()),
             bell: Sign::default(),
+            metrics: metrics.clone(),
             clock: Clock::new(move || *clock.lock().unwrap()),
         })
         .unwrap();
-        let health = Health::of_tokens(tokens.clone());
-        let router = server::router_and(tokens.clone(), &Limits::default(), health, intake.router());
+        let health = Health::of_tokens(tokens.clone()).with_work(store.clone(), Sign::default(), metrics);
+        let doors = Arc::clone(&intake).router();
+        let router = server::router_and(tokens.clone(), &Limits::default(), health, doors);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(server::serve(listener, router, std::future::pending()));
@@ -180,6 +191,8 @@ impl Desk {
             folder,
             base,
             store,
+            url,
+            intake,
             tokens,
             signer,
             published,
@@ -273,11 +286,13 @@ impl Desk {
 
     /// Rows of a table of the store.
     pub(super) async fn count(&self, table: &str) -> i64 {
-        let path = self.folder.path().join("store").join("leaks.sqlite");
-        let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display()))
-            .await
-            .unwrap();
         let query = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        #[cfg(feature = "postgres-tests")]
+        if self.url.starts_with("postgres") {
+            let pool = sqlx::PgPool::connect(&self.url).await.unwrap();
+            return sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
+        }
+        let pool = sqlx::SqlitePool::connect(&self.url).await.unwrap();
         let count = sqlx::query_scalar(query).fetch_one(&pool).await.unwrap();
         pool.close().await;
         count

@@ -2,11 +2,14 @@
 //! is played.
 
 mod bytes;
+mod counted;
 mod desk;
 mod github;
 mod hostile;
 mod keys;
 mod odd;
+#[cfg(feature = "postgres-tests")]
+mod on_postgres;
 mod others;
 mod report_to;
 mod reporter;

@@ -18,7 +18,7 @@ use crate::support::held::{VERIFY, held};
 use super::{Home, REVOKE, accepts_revocation, alive_for, allow, said};
 
 /// Leaks of so many tokens.
-fn many(number: usize) -> Vec<Held> {
+pub(super) fn many(number: usize) -> Vec<Held> {
     let one = |at: usize| {
         let mut held = held();
         held.secret = Secret::new(format!("exm_{at:04}{}", "Vb9Lx0ZeR4tNw8KyC3mP"));
@@ -30,7 +30,7 @@ fn many(number: usize) -> Vec<Held> {
 }
 
 /// A service that knows every token that [`many`] makes, and no other.
-async fn knows_many(server: &MockServer) {
+pub(super) async fn knows_many(server: &MockServer) {
     let known = |request: &Request| said(request).ends_with("Vb9Lx0ZeR4tNw8KyC3mP");
     let mia = json!({"login": "mia", "email": "mia@acme.example", "orgs": ["acme"]});
     Mock::given(path("/me"))

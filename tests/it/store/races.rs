@@ -1,8 +1,10 @@
 //! What two processes, or one that dies, cannot do to the store.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use unleak::leak::Revocation;
-use unleak::store::Store;
+use unleak::store::{Delivery, Ended, Store};
 
 use super::{Place, fresh, held, key};
 
@@ -50,6 +52,38 @@ async fn of_two_stores_that_want_to_revoke_exactly_one_may_send() {
     assert_eq!(
         one.leak(fingerprint, &rule).await.unwrap().unwrap().revocation,
         Some(done)
+    );
+}
+
+#[tokio::test]
+async fn while_everything_is_stopped_nothing_may_be_sent_and_what_waited_is_looked_at_once_it_goes_on() {
+    let (_place, store) = fresh().await;
+    let held = held("a");
+    let (fingerprint, rule) = (held.leak.fingerprint, &held.leak.rule);
+    let report = Delivery::new("github", b"one");
+    store.take_in(&report, std::slice::from_ref(&held)).await.unwrap();
+    let task = store.claim_task(Duration::from_secs(60)).await.unwrap().unwrap();
+    let tomorrow = Timestamp::now() + SignedDuration::from_hours(24);
+    let again = Ended::Again {
+        at: tomorrow,
+        why: "everything was stopped".to_owned(),
+    };
+    assert!(store.end_task(&task, &again).await.unwrap());
+    store.stop("a wrong rule").await.unwrap();
+    assert!(
+        !store
+            .begin_revocation(fingerprint, rule, None, "x")
+            .await
+            .unwrap()
+    );
+    assert!(store.claim_task(Duration::from_secs(60)).await.unwrap().is_none());
+    assert!(store.resume().await.unwrap());
+    assert!(store.claim_task(Duration::from_secs(60)).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_revocation(fingerprint, rule, None, "x")
+            .await
+            .unwrap()
     );
 }
 

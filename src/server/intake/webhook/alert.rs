@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{DOOR, Place, Repository, Undone};
+use super::{Place, Repository, Undone};
 use crate::call::Reply;
 use crate::finding::CommitInfo;
 use crate::leak::Sighting;
@@ -45,11 +45,21 @@ impl Intake {
             return Ok("passed over");
         }
         let place = self.place(&event.repository)?;
+        self.alert_at(&place, event.alert.number, delivery).await
+    }
+
+    /// Takes in what the alert of this number is about.
+    pub(super) async fn alert_at(
+        self: &Arc<Self>,
+        place: &Place,
+        number: u64,
+        delivery: Delivery,
+    ) -> Result<&'static str, Undone> {
         let alert = Alert {
             base: place.base.clone(),
             owner: place.owner.clone(),
             repository: place.repository.clone(),
-            number: event.alert.number,
+            number,
         };
         let told = self.ask_github(ADDRESS, alert.values()).await?;
         let json = told.json();
@@ -62,12 +72,13 @@ impl Intake {
             .unwrap_or_default()
             .to_owned();
         record.place = Some(alert.page());
-        record.also = self.places(&place, &alert).await;
+        record.also = self.places(place, &alert).await;
         let batch = Batch {
             records: vec![record],
             bad: Vec::new(),
         };
-        self.take(Door::named(DOOR), delivery, batch).await?;
+        let door = delivery.door().to_owned();
+        self.take(Door::named(&door), delivery, batch).await?;
         Ok("taken")
     }
 

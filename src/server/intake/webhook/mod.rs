@@ -7,6 +7,7 @@
 
 mod alert;
 mod push;
+mod sweep;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,8 +116,8 @@ async fn delivered(intake: &Arc<Intake>, request: Request) -> Result<&'static st
     );
     let signature = header("x-hub-signature-256")?;
     let body = intake.room().body_up_to(LARGEST, &parts.headers, body).await?;
-    let secrets = intake.reports.github_webhook.as_deref().unwrap_or_default();
-    if !signed(secrets, &body, signature) {
+    let webhook = intake.reports.github_webhook.as_ref();
+    if !webhook.is_some_and(|webhook| signed(&webhook.secrets, &body, signature)) {
         return Err(Refusal::Unproved(
             "X-Hub-Signature-256 was not made over this body with the webhook's secret",
         ));

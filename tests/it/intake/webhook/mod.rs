@@ -4,6 +4,7 @@
 mod alerts;
 mod push;
 mod resolved;
+mod sweep;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ pub(super) async fn played() -> (Desk, MockServer, tempfile::TempDir) {
     let folder = files.path().display();
     let desk = Desk::open(&format!(
         "[reports.github_webhook]\nsecrets = [{{ file = \"{folder}/secret\" }}, {{ file = \"{folder}/old\" }}]\n\
+         sweep = [\"acme\", \"acme/app\"]\n\
          [services.github]\nbases = [\"{}\"]\ncredential_file = \"{folder}/credential\"\n",
         github.uri()
     ))

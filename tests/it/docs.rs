@@ -1,7 +1,8 @@
 //! Every command in the documentation is run: the blocks marked `console`, in a repository of their page's own.
 //!
 //! A line that begins with `$ ` is a command; `# exit N` behind it is how it ends. The lines below are what it says, each a
-//! row of words that must follow each other somewhere in one line of the output; `…` stands for anything.
+//! row of words that must follow each other somewhere in one line of the output; `…` stands for anything. A block with a
+//! name behind its language (```toml acme.toml) is a file that is there from then on.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,8 @@ use crate::support::tool::Tool;
 
 struct Step {
     command: String,
+    /// A file that is written instead.
+    file: Option<String>,
     code: i32,
     says: Vec<String>,
     line: usize,
@@ -84,7 +87,24 @@ fn pages() -> Vec<PathBuf> {
 fn steps(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut inside = false;
-    for (at, line) in text.lines().enumerate() {
+    let mut lines = text.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        if let Some((_, name)) = line.strip_prefix("```").and_then(|head| head.split_once(' ')) {
+            let body: String = lines
+                .by_ref()
+                .map(|(_, line)| line)
+                .take_while(|line| *line != "```")
+                .flat_map(|line| [line, "\n"])
+                .collect();
+            steps.push(Step {
+                command: name.to_owned(),
+                file: Some(body),
+                code: 0,
+                says: Vec::new(),
+                line: at + 1,
+            });
+            continue;
+        }
         match line {
             "```console" => inside = true,
             "```" => inside = false,
@@ -94,6 +114,7 @@ fn steps(text: &str) -> Vec<Step> {
                     let (command, code) = command.split_once("# exit ").unwrap_or((command, "0"));
                     steps.push(Step {
                         command: command.trim().to_owned(),
+                        file: None,
                         code: code.trim().parse().unwrap(),
                         says: Vec::new(),
                         line: at + 1,
@@ -121,6 +142,10 @@ fn follow(page: &Path, steps: &[Step]) {
     )]
     let path = format!("{}:{}", unleak.display(), std::env::var("PATH").unwrap());
     for step in steps {
+        if let Some(text) = &step.file {
+            tool.write(&step.command, text);
+            continue;
+        }
         let mut command = tool.command("bash");
         let output = command
             .env("PATH", &path)

@@ -57,7 +57,7 @@ fn self_check_says_what_works_and_ends_with_3_where_something_stands_in_the_way(
 
 #[test]
 fn a_baselines_unused_entries_are_listed_and_taken_out_only_after_a_scan_without_a_gap() {
-    let tool = Tool::repository();
+    let tool = Tool::new();
     tool.write("a.env", token());
     tool.write("b.env", crate::support::tool::other_token());
     let baseline = || std::fs::read_to_string(tool.path().join("known")).unwrap();
@@ -67,7 +67,7 @@ fn a_baselines_unused_entries_are_listed_and_taken_out_only_after_a_scan_without
         1
     );
     std::fs::remove_file(tool.path().join("b.env")).unwrap();
-    let args = ["scan", "--no-history", "--baseline", "known"];
+    let args = ["scan", "--baseline", "known"];
     let list = tool.run([args.as_slice(), &["--list-unused"]].concat());
     assert!(
         list.code == 0 && list.err.contains("1 of 2 entries"),

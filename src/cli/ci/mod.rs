@@ -1,7 +1,7 @@
 //! `unleak ci`: the right commits for what the CI system runs, and the results where that system shows them.
 //!
-//! It never calls an empty or failed scan clean, and in a fork's change it asks no service, uses no token, and takes
-//! nothing that hides findings from the commits that are looked at.
+//! It never calls an empty or failed scan clean. In a fork's change it asks no service, uses no token, and takes settings and
+//! baseline from the base; marks on the lines themselves count, because whoever reviews the change sees them.
 
 mod annotate;
 mod fetch;

@@ -69,7 +69,6 @@ fn change(name: &str, event: &Value, get: Get<'_>) -> Result<Change> {
     let id = |pointer: &str| {
         commit(text(pointer)).with_context(|| format!("the event {name} names no commit at {pointer}"))
     };
-    let default = branch(text("/repository/default_branch"));
     match name {
         "pull_request" | "pull_request_target" | "pull_request_review" => {
             let number = event.pointer("/pull_request/number").and_then(Value::as_u64);
@@ -97,37 +96,45 @@ fn change(name: &str, event: &Value, get: Get<'_>) -> Result<Change> {
             refs: Vec::new(),
             has_commits: true,
         }),
-        "push" => {
-            let pushed = text("/ref").context("the event push has no /ref")?;
-            let own = branch(pushed.strip_prefix("refs/heads/").map(str::to_owned));
-            let what = format!("push to {}", own.as_deref().unwrap_or(&pushed));
-            if event.pointer("/deleted") == Some(&Value::Bool(true)) || id("/after").is_err() {
-                return Ok(Change {
-                    what,
-                    span: Span::Nothing,
-                    unlike: None,
-                    refs: Vec::new(),
-                    has_commits: false,
-                });
-            }
-            let head = id("/after")?;
-            let span = match commit(text("/before")) {
-                Some(base) => Span::Between { base, head },
-                // Other new branches may have the same commits, and each would leave them to the other.
-                None => Span::New { head },
-            };
-            let refs = default.as_ref().map(|default| format!("refs/heads/{default}"));
-            Ok(Change {
-                what,
-                span,
-                unlike: default.filter(|default| own.as_ref() != Some(default)),
-                refs: refs.into_iter().chain([pushed]).collect(),
-                has_commits: false,
-            })
-        }
+        "push" => pushed(event),
         other => {
             let of = some(get, "GITHUB_REF_NAME").map(|of| format!(" of {of}"));
             Ok(Change::whole(format!("{other}{}", of.unwrap_or_default())))
         }
     }
+}
+
+fn pushed(event: &Value) -> Result<Change> {
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+    let pushed = text("/ref").context("the event push has no /ref")?;
+    let own = branch(pushed.strip_prefix("refs/heads/").map(str::to_owned));
+    let what = format!("push to {}", own.as_deref().unwrap_or(&pushed));
+    let after = commit(text("/after")).filter(|_| event.pointer("/deleted") != Some(&Value::Bool(true)));
+    let Some(head) = after else {
+        anyhow::ensure!(
+            text("/after").is_some(),
+            "the event push names no commit at /after"
+        );
+        return Ok(Change {
+            what,
+            span: Span::Nothing,
+            unlike: None,
+            refs: Vec::new(),
+            has_commits: false,
+        });
+    };
+    let span = match commit(text("/before")) {
+        Some(base) => Span::Between { base, head },
+        // Other new branches may have the same commits, and each would leave them to the other.
+        None => Span::New { head },
+    };
+    let default = branch(text("/repository/default_branch"));
+    let refs = default.iter().map(|default| format!("refs/heads/{default}"));
+    Ok(Change {
+        what,
+        span,
+        refs: refs.chain([pushed]).collect(),
+        unlike: default.clone().filter(|default| own.as_ref() != Some(default)),
+        has_commits: false,
+    })
 }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Carried, Entry, files, text};
+use super::{Carried, Entry, below, files, text};
 
 const BASELINES: [&str; 1] = [".secrets.baseline"];
 
@@ -52,6 +52,8 @@ pub(super) fn read(root: &Path, given: &[PathBuf], carried: &mut Carried) -> Res
         let text = text(&file, root, carried)?;
         let baseline: Baseline = serde_json::from_str(&text)
             .with_context(|| format!("{} is no baseline of detect-secrets", file.display()))?;
+        // Its hashes look like secrets, and it leaves itself out, too.
+        carried.exclude.push(format!("/{}", below(&file, root)));
         plugins(&baseline.plugins_used, carried);
         baseline.filters_used.iter().for_each(|one| filter(one, carried));
         for (what, pattern) in baseline.exclude {

@@ -49,7 +49,10 @@ pub(super) fn read(root: &Path, given: &[PathBuf], context: &Context, carried: &
     for file in configurations {
         let shown = below(&file, root);
         carried.read.push(shown.clone());
-        match context.rules.clone().load_foreign(&file) {
+        // Only whether it can be read: our own rules are for the scan.
+        let mut probe = context.rules.clone();
+        probe.rules.clear();
+        match probe.load_foreign(&file) {
             Ok(()) => carried.rules.push(PathBuf::from(shown)),
             // All of it or nothing: a configuration that is used in part would find less than it says.
             Err(error) => {

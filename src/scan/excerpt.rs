@@ -21,11 +21,14 @@ const SHOWN: usize = 72;
 /// So many other ranges are looked at on each side: more do not fit there.
 const NEIGHBOURS: usize = 2 * REACH;
 
+/// Fewer bytes are found in half of all words.
+const SHORTEST: usize = 4;
+
 /// What stands for something masked.
 const MASK: &str = "…";
 
 /// A value behind a word that says it is a secret.
-const ASSIGNED: &str = r#"(?i)((?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|auth(?:orization)?|credentials?|bearer)[A-Za-z0-9_.-]*["'\]]{0,2}\s*(?:=>|:=|=|:|\s)\s*["']?)([^\s"',;&<>…]{4,})"#;
+const ASSIGNED: &str = r#"(?i)((?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_]?key|auth(?:orization)?|credentials?|bearer)[A-Za-z0-9_.-]*["'\]]{0,2}\s*(?:=>|:=|=|:|\s)\s*["']?(?:(?:bearer|basic|token|digest)\s+)?)([^\s"',;&<>…]{4,})"#;
 
 /// The password in a URL.
 const IN_URL: &str = r"(://[^\s/@:]*:)([^\s/@…]+)(@)";
@@ -65,7 +68,7 @@ fn before(text: &[u8], range: &Range<usize>, ranges: &[Range<usize>]) -> String 
                 .count()
         }
     };
-    let masked = mask(&cut_out(text, start..range.start, ranges));
+    let masked = mask(&cut_out(text, start..range.start, ranges), &text[range.clone()]);
     let masked = masked.trim_start();
     let length = masked.chars().count();
     if length <= SHOWN {
@@ -89,7 +92,7 @@ fn after(text: &[u8], range: &Range<usize>, ranges: &[Range<usize>]) -> String {
                 .count()
         }
     };
-    let masked = mask(&cut_out(text, range.end..end, ranges));
+    let masked = mask(&cut_out(text, range.end..end, ranges), &text[range.clone()]);
     let masked = masked.trim_end();
     if masked.chars().count() <= SHOWN {
         return masked.to_owned();
@@ -120,9 +123,13 @@ fn cut_out(text: &[u8], part: Range<usize>, ranges: &[Range<usize>]) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// Masks what looks like a secret though no rule knows it.
-fn mask(text: &str) -> String {
-    let mut text = text.to_owned();
+/// Masks the secret itself, should it stand there once more, and what looks like one though no rule knows it.
+fn mask(text: &str, secret: &[u8]) -> String {
+    let secret = String::from_utf8_lossy(secret);
+    let mut text = match secret.len() {
+        0..SHORTEST => text.to_owned(),
+        _ => text.replace(&*secret, MASK),
+    };
     if let Some(pattern) = &*URL_PASSWORD {
         text = pattern.replace_all(&text, format!("${{1}}{MASK}$3")).into_owned();
     }
@@ -188,18 +195,18 @@ mod tests {
                 "x <> \"db_passwd\": \"…\"}",
             ),
             ("SECRET postgres://bob:hunter2@db/x", "<> postgres://bob:…@db/x"),
-            ("SECRET Authorization: Bearer abcdefgh", "<> Authorization: … …"),
+            ("SECRET, and SECRET again", "<>, and … again"),
+            (
+                "SECRET Authorization: Bearer abcdefgh",
+                "<> Authorization: Bearer …",
+            ),
             (
                 "import SECRET from src/cli/progress.rs",
                 "import <> from src/cli/progress.rs",
             ),
         ] {
             let shown = shown(line, &["SECRET"]);
-            if line.contains("Authorization") {
-                assert!(!shown[0].contains("abcdefgh"), "{shown:?}");
-            } else {
-                assert_eq!(shown, [expected], "{line}");
-            }
+            assert_eq!(shown, [expected], "{line}");
         }
         let random = ["hT7qPz4v", "Lm2xKd9wQe5R"].concat();
         assert_eq!(shown(&format!("SECRET sum {random}"), &["SECRET"]), ["<> sum …"]);

@@ -85,10 +85,10 @@ fn run(report: &Report, findings: &[&Finding], left_out: usize, redactor: &Redac
         .iter()
         .map(|finding| result::of(report, finding, &rules.index, redactor))
         .collect::<Vec<_>>();
-    let known = |finding: &&Finding| finding.suppression == Some(Suppression::Baseline);
-    if findings.iter().any(|finding| known(finding)) {
+    let is_known = |finding: &Finding| finding.suppression == Some(Suppression::Baseline);
+    if findings.iter().copied().any(is_known) {
         for (result, finding) in results.iter_mut().zip(findings) {
-            let state = if known(finding) { "unchanged" } else { "new" };
+            let state = if is_known(finding) { "unchanged" } else { "new" };
             result.baseline_state = Some(json!(state));
         }
     }

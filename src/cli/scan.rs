@@ -69,6 +69,9 @@ pub struct ScanArgs {
     /// Ask the services whether the tokens are alive
     #[arg(long)]
     verify: bool,
+    /// With --verify: believe no answer that an earlier run was given
+    #[arg(long, requires = "verify")]
+    refresh: bool,
     /// Verify, find the owners, tell them, and revoke what the policy allows
     #[arg(long, conflicts_with = "verify")]
     respond: bool,
@@ -216,7 +219,9 @@ fn cards(context: &Context, findings: &[Finding], refused: &[Finding]) -> Vec<Ru
 fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTreeMap<Fingerprint, Learnt>> {
     let ask = match (args.respond, args.verify) {
         (true, _) => Ask::Respond,
-        (_, true) => Ask::Verify,
+        (_, true) => Ask::Verify {
+            refresh: args.refresh,
+        },
         _ => return Ok(BTreeMap::new()),
     };
     if context.config.environment().fork {

@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
 use super::place::{Lines, TextPlace};
-use crate::finding::{Confidence, Parts, RuleId, Suppression};
+use crate::finding::{Confidence, Parts, RuleId, SEVERAL, Suppression};
 use crate::rule::allow;
 use crate::rule::judge::judge;
 use crate::rule::{Rule, RuleSet};
@@ -265,6 +265,7 @@ fn join_parts(hits: &mut Vec<Hit>) {
     };
     let of = |hit: &Hit| -> Option<Found> {
         let (mut parts, mut facts) = Found::default();
+        let mut rivals = BTreeMap::new();
         let mut take = |name: &str, other: &Hit| {
             parts.insert(name.to_owned(), other.secret.clone());
             facts.extend(other.facts.clone());
@@ -273,10 +274,18 @@ fn join_parts(hits: &mut Vec<Hit>) {
             take(id.rule(), near(hit, std::slice::from_ref(id))?);
         }
         for (name, ids) in &hit.rule.near {
-            if let Some(other) = near(hit, ids) {
-                take(name, other);
+            let Some(other) = near(hit, ids) else { continue };
+            take(name, other);
+            let rival = |rival: &&Hit| {
+                ids.contains(&rival.rule.id)
+                    && rival.secret != other.secret
+                    && gap(&hit.range, &rival.range) <= PARTS_WITHIN
+            };
+            if let Some(rule) = hits.iter().find(rival).map(|rival| rival.rule.id.rule()) {
+                rivals.insert(SEVERAL.to_owned(), rule.to_owned());
             }
         }
+        facts.append(&mut rivals);
         Some((parts, facts))
     };
     let found: Vec<Option<Found>> = hits.iter().map(of).collect();

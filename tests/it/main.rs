@@ -14,6 +14,7 @@ mod history; // git: history, index, ranges
 mod house; // the rules of this repository
 mod imported; // rules of gitleaks and betterleaks
 mod layers; // which module may use which
+mod manners; // where to never, how often, what is not asked twice
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
 mod packs; // the walk over packs against git2, and packs that lie
@@ -38,3 +39,4 @@ mod support; // what the tests share
 mod template; // filling a call in: no value leaves its place
 mod token_service; // the embedded token service, over HTTP and at the command line
 mod verify; // verdicts and identities
+mod weigh; // severity by what a token opens

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 
 use crate::call::Caller;
 use crate::call::steps::{self, Outcome};
@@ -18,7 +19,7 @@ use crate::rule::file::{RevokeFile, With};
 use crate::verify::Verifier;
 
 /// What could be done about a token, worked out without any call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// What is meant, without the secret.
     pub token: String,

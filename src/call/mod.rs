@@ -4,6 +4,7 @@
 //! redirect, never sends anything to a host that neither names, never repeats a request that changes something, and
 //! never lets a secret into a log, an error or (unless the rule file puts it there) a URL.
 
+mod address;
 mod error;
 pub mod expect;
 mod guard;
@@ -41,6 +42,8 @@ pub struct ServiceSettings {
     /// Base URLs to ask instead of the rule file's. Their hosts count as configured: private and loopback addresses,
     /// other ports and `http://` are allowed for them.
     pub bases: Vec<String>,
+    /// Further bases with settings of their own: self-hosted instances. What is set for one goes to no other.
+    pub instances: BTreeMap<String, ServiceSettings>,
     /// The operator's credential; where a rule file says `{basic:operator}` it is `user:password`.
     pub credential: Option<Secret>,
     /// Further credentials of the operator, by name: `{operator-NAME}`.
@@ -125,6 +128,12 @@ impl Caller {
     /// What the configuration says of this service; nothing, if it does not name it.
     pub fn settings(&self, service: &str) -> &ServiceSettings {
         self.0.settings.services.get(service).unwrap_or(&self.0.unset)
+    }
+
+    /// What the configuration says of this service at a base: an instance's own, else the service's.
+    pub fn settings_at(&self, service: &str, base: &str) -> &ServiceSettings {
+        let all = self.settings(service);
+        all.instances.get(base).unwrap_or(all)
     }
 
     /// The base URLs to ask in turn: the configured ones, else the rule file's. Empty means that the configuration

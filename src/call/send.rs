@@ -91,7 +91,7 @@ impl Caller {
         let (client, names) = inner.clients.of(trust);
         let host = filled.url.host_str().unwrap_or_default().to_owned();
         let port = filled.url.port_or_known_default().unwrap_or_default();
-        let lane = inner.limits.lane(&format!("{host}:{port}"));
+        let lane = inner.limits.lane(&format!("{host}:{port}"), service.head().rate);
         let mut tries = 0;
         loop {
             tries += 1;

@@ -45,7 +45,7 @@ impl Values {
         for (name, text) in held.facts.iter().chain(&identity.more) {
             values.set(name, text);
         }
-        let settings = caller.settings(&service.name);
+        let settings = caller.settings_at(&service.name, base);
         let organisations: BTreeSet<&String> = identity
             .organisations
             .iter()

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{CallError, Caller, Values, steps, template};
 use crate::leak::Held;
 use crate::rule::Service;
@@ -16,7 +18,7 @@ const MOST_ORGANISATIONS: usize = 10;
 const CAUSE: &str = "leaked: unleak found it in the open";
 
 /// One way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Way {
     /// With whose authority.
     pub with: With,
@@ -166,9 +168,14 @@ fn is_basic(step: &StepFile) -> bool {
 
 /// Organisations that a leak reaches: what the service told, else the configured ones.
 fn organisations(caller: &Caller, service: &Service, held: &Held) -> Vec<String> {
-    let told = &held.leak.identity.organisations;
+    let (told, base) = (
+        &held.leak.identity.organisations,
+        held.leak.identity.base.as_deref(),
+    );
     let known = if told.is_empty() {
-        &caller.settings(&service.name).organisations
+        &caller
+            .settings_at(&service.name, base.unwrap_or_default())
+            .organisations
     } else {
         told
     };

@@ -15,16 +15,20 @@ use crate::leak::{self, Held, Leak, Verdict};
 use crate::notify::Collect;
 use crate::report::Learnt;
 use crate::secret::Fingerprint;
-use crate::verify::{Verifier, weigh};
+use crate::verify::{Answers, Verifier, weigh};
 
-/// Most leaks that are asked about at a time; each host has its own, lower limit.
-const AT_ONCE: usize = 16;
+/// Most leaks that are asked about at a time, so that a slow host keeps none of the others waiting; each host has its own,
+/// far lower limit.
+const AT_ONCE: usize = 256;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     /// Whether tokens are alive.
-    Verify,
+    Verify {
+        /// No answer of an earlier run is believed.
+        refresh: bool,
+    },
     /// The whole loop.
     Respond,
 }
@@ -42,13 +46,15 @@ pub(super) async fn run(
         .filter(|held| held.leak.severity != Severity::Info)
         .collect();
     match ask {
-        Ask::Verify => verify(held, context).await,
+        Ask::Verify { refresh } => verify(held, context, refresh).await,
         Ask::Respond => respond(held, context, root, steps).await,
     }
 }
 
-async fn verify(held: Vec<Held>, context: &Context) -> Result<BTreeMap<Fingerprint, Learnt>> {
-    let verifier = Verifier::new(context.caller()?);
+async fn verify(held: Vec<Held>, context: &Context, refresh: bool) -> Result<BTreeMap<Fingerprint, Learnt>> {
+    let kept = context.config.answers();
+    let answers_kept = kept.map(|(file, kept)| Answers::open(&file, kept, refresh));
+    let verifier = Verifier::believing(context.caller()?, answers_kept.clone());
     let verifier = &verifier;
     let answers = futures_util::stream::iter(held).map(|held| async move {
         let learnt = match context.rules.find(&held.leak.rule) {
@@ -68,6 +74,9 @@ async fn verify(held: Vec<Held>, context: &Context) -> Result<BTreeMap<Fingerpri
     let mut answers = answers.buffer_unordered(AT_ONCE);
     while let Some((fingerprint, new)) = answers.next().await {
         keep(&mut learnt, fingerprint, new);
+    }
+    if let Some(Err(error)) = answers_kept.map(|answers| answers.keep()) {
+        tracing::info!("answers are not kept for the next run: {error:#}");
     }
     Ok(learnt)
 }

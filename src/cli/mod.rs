@@ -148,7 +148,8 @@ impl Context {
     /// What asks services. A section for a service that nobody knows is an error: its base would be passed over, and
     /// the token would go to the public service instead.
     pub(crate) fn caller(&self) -> Result<Caller> {
-        let mut named = self.config.services.keys();
+        let instances = self.config.instance.iter().map(|instance| &instance.service);
+        let mut named = self.config.services.keys().chain(instances);
         let known = |name: &str| self.rules.services.iter().any(|service| service.name == name);
         if let Some(unknown) = named.find(|name| !known(name)) {
             return Err(exit::Hinted::usage(

@@ -4,13 +4,16 @@ use std::io::{BufRead as _, IsTerminal as _, Write};
 
 use anyhow::{Context as _, Result};
 use clap::Args;
+use serde_json::json;
 
+use super::Context;
 use super::exit::{Exit, Hinted};
 use super::responder::responder;
 use super::subject::SubjectArgs;
-use super::{Context, verify};
+use super::verify::{self, Format};
 use crate::leak::{Leak, Revocation, Verdict};
 use crate::policy::{self, Action};
+use crate::respond::Response;
 
 /// Revoke one leaked token, after showing the plan and asking; proved by asking its service again
 #[derive(Args, Debug)]
@@ -21,6 +24,9 @@ pub struct RevokeArgs {
     /// Instead of revoking, cut the token off from the organisation, where that is all it can do
     #[arg(long)]
     contain: bool,
+    /// Text for people, or one JSON object for each step of the way
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
     /// Do not ask; for scripts
     #[arg(long, short)]
     yes: bool,
@@ -30,7 +36,8 @@ const EXAMPLES: &str = "Without --yes and without a terminal only the plan is pr
     Exit codes: 0 dead (or contained) and proved, 3 anything else\n\nExamples:\n  \
     unleak revoke < token.txt\n  \
     unleak revoke 3f2a91 --yes\n  \
-    unleak revoke 3f2a91 --contain";
+    unleak revoke 3f2a91 --contain\n  \
+    unleak revoke --format json < token.txt     the plan alone, for a program";
 
 /// Plans, asks, acts.
 pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Result<Exit> {
@@ -38,16 +45,30 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
     let subject = args.subject.find(context).await?;
     let responder = responder(context, None).await?;
     let (held, response) = responder.examine(subject.held, &context.rules).await?;
-    for step in &response.steps {
-        writeln!(out, "{step}")?;
+    let json = args.format == Format::Json;
+    if !json {
+        response
+            .steps
+            .iter()
+            .try_for_each(|step| writeln!(out, "{step}"))?;
+        verify::identity(&held.leak.identity, out)?;
     }
-    verify::identity(&held.leak.identity, out)?;
     if let Some(Verdict::Dead { why, .. }) = &response.leak.verdict {
-        writeln!(out, "nothing to do: it is dead ({why})")?;
+        match json {
+            true => write_json(&response, out)?,
+            false => writeln!(out, "nothing to do: it is dead ({why})")?,
+        }
         return Ok(Exit::Clean);
     }
     let plan = responder.plan(&held, &context.rules)?;
-    writeln!(out, "\nplan: {plan}\n")?;
+    match json {
+        true => writeln!(
+            out,
+            "{}",
+            json!({ "plan": plan, "verdict": response.leak.verdict })
+        )?,
+        false => writeln!(out, "\nplan: {plan}\n")?,
+    }
     let action = if args.contain {
         Action::Contain
     } else {
@@ -66,7 +87,11 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
         ));
     }
     let for_ever = if args.contain { "" } else { " for ever" };
-    if !args.yes && !agreed(out, &format!("{action} {}{for_ever}?", held.leak.redacted))? {
+    let asks = !args.yes && !json;
+    if json && !args.yes {
+        return Ok(Exit::Incomplete);
+    }
+    if asks && !agreed(out, &format!("{action} {}{for_ever}?", held.leak.redacted))? {
         writeln!(out, "nothing was done; --yes does it without asking")?;
         return Ok(Exit::Incomplete);
     }
@@ -75,8 +100,12 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
     let order = policy::confirmed(&held.leak, &context.config.policy, action, &by, &standing)
         .map_err(|refusal| Hinted::incomplete(refusal.to_string(), "nothing was sent"))?;
     let response = responder.carry_out(order, held, &context.rules).await?;
-    for step in &response.steps {
-        writeln!(out, "{step}")?;
+    match json {
+        true => write_json(&response, out)?,
+        false => response
+            .steps
+            .iter()
+            .try_for_each(|step| writeln!(out, "{step}"))?,
     }
     Ok(ended(&response.leak, action))
 }
@@ -90,6 +119,17 @@ pub(super) fn ended(leak: &Leak, action: Action) -> Exit {
     let done =
         matches!(state, Some(Revocation::Done { .. })) || leak.verdict.as_ref().is_some_and(Verdict::is_dead);
     if done { Exit::Clean } else { Exit::Incomplete }
+}
+
+/// How it ended, for a program.
+fn write_json(response: &Response, out: &mut dyn Write) -> Result<()> {
+    let leak = &response.leak;
+    let whole = json!({
+        "fingerprint": leak.fingerprint, "rule": leak.rule, "redacted": leak.redacted, "verdict": leak.verdict,
+        "revocation": leak.revocation, "containment": leak.containment, "steps": response.steps,
+    });
+    writeln!(out, "{whole}")?;
+    Ok(())
 }
 
 /// Asks at the terminal; without one nobody agrees. The secret may have come on standard input, so the terminal

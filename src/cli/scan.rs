@@ -89,6 +89,9 @@ pub struct ScanArgs {
     /// Ask the services whether the tokens are alive
     #[arg(long)]
     pub(super) verify: bool,
+    /// With --verify: believe no answer that an earlier run was given
+    #[arg(long, requires = "verify")]
+    refresh: bool,
     /// Verify, find the owners, tell them, and revoke what the policy allows
     #[arg(long, conflicts_with = "verify")]
     respond: bool,
@@ -298,7 +301,9 @@ fn report_to(receiver: &Receiver, report: &Report, context: &Context) -> Result<
 fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTreeMap<Fingerprint, Learnt>> {
     let ask = match (args.respond, args.verify) {
         (true, _) => Ask::Respond,
-        (_, true) => Ask::Verify,
+        (_, true) => Ask::Verify {
+            refresh: args.refresh,
+        },
         _ => return Ok(BTreeMap::new()),
     };
     if context.config.environment().fork {

@@ -11,20 +11,20 @@ mod hooked;
 pub mod project;
 pub mod reports;
 pub mod runner;
+mod services;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
 pub use environment::Environment;
 pub use hooked::Hooked;
+pub use services::{CallSection, CredentialSection, InstanceSection, ServiceSection};
 
 use files::{existing_key_file, key_file, read, secret};
 
-use crate::call::{CallSettings, ServiceSettings};
 use crate::notify;
 use crate::owner::OwnerSettings;
 use crate::policy::Policy;
@@ -32,6 +32,7 @@ use crate::secret::{FingerprintKey, Secret};
 use crate::store::{StoreKey, StoreKeys};
 use crate::token_service::preset::Preset;
 use crate::token_service::{Limits, ReviewSettings, Settings};
+use crate::verify::Kept;
 
 /// The reference: every key with its default and what it does. `unleak config` prints it.
 pub const REFERENCE: &str = include_str!("default.toml");
@@ -48,6 +49,8 @@ pub struct Config {
     pub call: CallSection,
     /// By service name.
     pub services: BTreeMap<String, ServiceSection>,
+    /// Self-hosted instances, each with its own credentials.
+    pub instance: Vec<InstanceSection>,
     /// Who hears of leaks without an owner.
     pub owners: OwnerSettings,
     /// How owners are told.
@@ -82,56 +85,6 @@ pub struct StoreSection {
 pub struct FingerprintSection {
     /// File with the key; made on first use.
     pub key_file: Option<PathBuf>,
-}
-
-/// `[call]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CallSection {
-    /// Longest time for one request and its reply.
-    pub timeout_seconds: u64,
-}
-
-impl Default for CallSection {
-    fn default() -> Self {
-        Self { timeout_seconds: 15 }
-    }
-}
-
-/// `[services.NAME]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServiceSection {
-    /// Base URLs instead of the rule file's, for self-hosted services.
-    pub bases: Vec<String>,
-    /// Environment variable with the operator's credential.
-    pub credential_env: Option<String>,
-    /// File with the operator's credential.
-    pub credential_file: Option<PathBuf>,
-    /// Further credentials of the operator, by the names that the rule file gives them.
-    pub credentials: BTreeMap<String, CredentialSection>,
-    /// Listed host to the URL where it is reached instead: a private endpoint, a gateway.
-    pub instead: BTreeMap<String, String>,
-    /// Values with which a token is bait (accounts of AWS), beside those that the rule file knows.
-    pub canaries: Vec<String>,
-    /// Make final what can be undone, once a token is proved dead: AWS deletes the key that was switched off.
-    pub finish: bool,
-    /// Organisations to ask for where the service does not tell.
-    pub organisations: Vec<String>,
-    /// Further values for `{name}` in requests.
-    pub values: BTreeMap<String, String>,
-    /// How long to wait for the service to settle, instead of the rule file's times.
-    pub settle_seconds: Option<u64>,
-}
-
-/// `[services.NAME.credentials.OTHER]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CredentialSection {
-    /// Environment variable that holds it.
-    pub env: Option<String>,
-    /// File that holds it.
-    pub file: Option<PathBuf>,
 }
 
 /// `[serve]`.
@@ -343,6 +296,16 @@ impl Config {
         Ok(settings)
     }
 
+    /// Where answers of services are kept from one run to the next, and for how long; nothing, where they are not.
+    pub fn answers(&self) -> Option<(PathBuf, Kept)> {
+        let minutes = |minutes: u64| std::time::Duration::from_secs(minutes.min(30 * 24 * 60) * 60);
+        let kept = Kept {
+            live: minutes(self.call.keep_live_minutes),
+            dead: minutes(self.call.keep_dead_minutes),
+        };
+        Some((self.state("answers.json").ok()?, kept))
+    }
+
     fn url(&self, given: Option<&String>, name: &str) -> Result<String> {
         given
             .cloned()
@@ -359,49 +322,4 @@ impl Config {
             .map(|folder| folder.join(name))
             .context("no home folder is known; set HOME or UNLEAK_STATE")
     }
-
-    /// How services are called, credentials read.
-    ///
-    /// # Errors
-    /// A credential file or variable that is named but not there.
-    pub fn call_settings(&self) -> Result<CallSettings> {
-        let mut services = BTreeMap::new();
-        for (name, section) in &self.services {
-            let key = format!("services.{name}.credential");
-            let settings = ServiceSettings {
-                bases: section.bases.clone(),
-                credential: secret(
-                    section.credential_env.as_ref(),
-                    section.credential_file.as_ref(),
-                    &key,
-                )?,
-                credentials: further(name, section)?,
-                instead: section.instead.clone(),
-                canaries: section.canaries.clone(),
-                finish: section.finish,
-                organisations: section.organisations.clone(),
-                values: section.values.clone(),
-                settle: section.settle_seconds.map(Duration::from_secs),
-            };
-            services.insert(name.clone(), settings);
-        }
-        let timeout = Duration::from_secs(self.call.timeout_seconds.clamp(1, 600));
-        Ok(CallSettings {
-            services,
-            timeout,
-            ..CallSettings::default()
-        })
-    }
-}
-
-/// The further credentials of a service that are there.
-fn further(service: &str, section: &ServiceSection) -> Result<BTreeMap<String, Secret>> {
-    let mut found = BTreeMap::new();
-    for (name, given) in &section.credentials {
-        let key = format!("services.{service}.credentials.{name}");
-        if let Some(secret) = secret(given.env.as_ref(), given.file.as_ref(), &key)? {
-            found.insert(name.clone(), secret);
-        }
-    }
-    Ok(found)
 }

@@ -75,6 +75,10 @@ impl fmt::Display for Severity {
     }
 }
 
+/// The fact that several different secrets near one could be the same part of it, by the rule of one of them: which is its
+/// own is not known.
+pub const SEVERAL: &str = "several";
+
 /// How sure the rule is that a match is a secret; ordered from surest to least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

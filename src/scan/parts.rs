@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::matcher::Hit;
-use crate::finding::{Parts, RuleId};
+use crate::finding::{Parts, RuleId, SEVERAL};
 
 /// How near the parts of one credential stand, in bytes.
 pub(super) const WITHIN: usize = 1000;
@@ -25,6 +25,7 @@ pub(super) fn join_parts(hits: &mut Vec<Hit>) {
     };
     let of = |hit: &Hit| -> Option<Found> {
         let (mut parts, mut facts) = Found::default();
+        let mut rivals = BTreeMap::new();
         let mut take = |name: &str, other: &Hit| {
             parts.insert(name.to_owned(), other.secret.clone());
             facts.extend(other.facts.clone());
@@ -33,10 +34,18 @@ pub(super) fn join_parts(hits: &mut Vec<Hit>) {
             take(id.rule(), near(hit, std::slice::from_ref(id))?);
         }
         for (name, ids) in &hit.rule.near {
-            if let Some(other) = near(hit, ids) {
-                take(name, other);
+            let Some(other) = near(hit, ids) else { continue };
+            take(name, other);
+            let rival = |rival: &&Hit| {
+                ids.contains(&rival.rule.id)
+                    && rival.secret != other.secret
+                    && gap(&hit.range, &rival.range) <= WITHIN
+            };
+            if let Some(rule) = hits.iter().find(rival).map(|rival| rival.rule.id.rule()) {
+                rivals.insert(SEVERAL.to_owned(), rule.to_owned());
             }
         }
+        facts.append(&mut rivals);
         Some((parts, facts))
     };
     let found: Vec<Option<Found>> = hits.iter().map(of).collect();

@@ -9,6 +9,7 @@
 //! and where that is "live" too, no answer of that service is believed in this run.
 
 mod again;
+mod answers;
 mod judge;
 mod probe;
 mod weigh;
@@ -20,12 +21,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+pub use answers::{Answers, Kept};
 pub use judge::{identity, judge};
 pub use probe::made_up;
 pub use weigh::{Weight, weigh};
 
 use crate::call::{CallError, Caller, Reply, Values, expect, template};
-use crate::finding::RuleId;
+use crate::finding::{RuleId, SEVERAL};
 use crate::leak::{Held, Identity, Verdict};
 use crate::rule::Rule;
 use crate::rule::file::{Expect, IdentityFile, VerifyFile};
@@ -49,6 +51,7 @@ pub struct Verifier {
     caller: Caller,
     asked: Once<(RuleId, Fingerprint), Answer>,
     probed: Once<(String, String, String), bool>,
+    answers: Option<Answers>,
 }
 
 /// The first who asks for a key does the work, all others wait for it.
@@ -71,6 +74,15 @@ impl Verifier {
             caller,
             asked: Once::default(),
             probed: Once::default(),
+            answers: None,
+        }
+    }
+
+    /// The same, believing answers that an earlier run was given. Not for whoever acts on them.
+    pub fn believing(caller: Caller, answers: Option<Answers>) -> Self {
+        Self {
+            answers,
+            ..Self::new(caller)
         }
     }
 
@@ -92,7 +104,21 @@ impl Verifier {
     /// Asks once in a run; the same answer is given to everybody.
     pub async fn verify(&self, rule: &Rule, held: &Held) -> Answer {
         let key = (rule.id.clone(), held.leak.fingerprint);
-        once(&self.asked, key, self.question(rule, held, true)).await
+        once(&self.asked, key, self.answered(rule, held)).await
+    }
+
+    /// The answer that an earlier run was given, else a new one.
+    async fn answered(&self, rule: &Rule, held: &Held) -> Answer {
+        let question = answers::question(held, &self.caller.bases(&rule.service));
+        let Some((answers, question)) = self.answers.as_ref().zip(question) else {
+            return self.question(rule, held, true).await;
+        };
+        if let Some(answer) = answers.get(&question) {
+            return answer;
+        }
+        let answer = self.question(rule, held, true).await;
+        answers.put(question, &answer);
+        answer
     }
 
     /// Asks anew, without the probe: after a revocation, until it is dead.
@@ -217,6 +243,7 @@ impl Verifier {
             .filter(|fallback| expect::any(&fallback.when, &reply))
         else {
             let verdict = judged(&verify.live, &verify.dead, &reply, &values);
+            let verdict = doubted(verdict, held);
             return with_identity(verdict, &verify.identity, &reply, held);
         };
         match self.caller.ask(&rule.service, &fallback.call(), &values).await {
@@ -260,6 +287,16 @@ impl Verifier {
 
 fn judged(live: &[Expect], dead: &[Expect], reply: &Reply, values: &Values) -> Verdict {
     judge(&expect::fill(live, values), &expect::fill(dead, values), reply)
+}
+
+/// A pair that does not open proves nothing where the other half may be another's.
+fn doubted(verdict: Verdict, held: &Held) -> Verdict {
+    match (verdict, held.facts.get(SEVERAL)) {
+        (Verdict::Dead { reason, .. }, Some(rule)) => Verdict::unknown(format!(
+            "{reason}, yet several different {rule} stand near it and which is its own is not known: give it with its own alone"
+        )),
+        (verdict, _) => verdict,
+    }
 }
 
 fn with_identity(verdict: Verdict, file: &IdentityFile, reply: &Reply, held: &Held) -> (Verdict, Identity) {

@@ -20,6 +20,7 @@ mod house; // the rules of this repository
 mod imported; // rules of gitleaks and betterleaks
 mod intake; // the doors for reports of leaks
 mod layers; // which module may use which
+mod manners; // where to never, how often, what is not asked twice
 mod migrate; // what other scanners were told, carried over
 mod notify; // telling owners, over real sockets
 mod owner; // who must hear
@@ -49,3 +50,4 @@ mod support; // what the tests share
 mod template; // filling a call in: no value leaves its place
 mod token_service; // the embedded token service, over HTTP and at the command line
 mod verify; // verdicts and identities
+mod weigh; // severity by what a token opens

@@ -27,6 +27,8 @@ pub(super) struct Frame<'a> {
     pub(super) known: &'a BTreeSet<String>,
     /// Methods that may stand there.
     pub(super) methods: &'a [&'a str],
+    /// The secret may stand in its URL, because the service has it nowhere else.
+    pub(super) in_url: bool,
 }
 
 /// Every hole of a call.
@@ -60,7 +62,7 @@ pub(super) fn check(rule: &Rule, call: &CallFile, frame: &Frame<'_>, notes: &mut
         format!("{place}: the method {method} may not stand here"),
         format!("there are {}", frame.methods.join(", ")),
     );
-    address(rule, url, place, notes);
+    address(rule, url, frame, notes);
     let mut told = BTreeSet::new();
     let holes = all_holes(call);
     let names = holes
@@ -95,7 +97,8 @@ pub(super) fn check(rule: &Rule, call: &CallFile, frame: &Frame<'_>, notes: &mut
     }
 }
 
-fn address(rule: &Rule, url: &str, place: &str, notes: &mut Notes<'_>) {
+fn address(rule: &Rule, url: &str, frame: &Frame<'_>, notes: &mut Notes<'_>) {
+    let place = &frame.place;
     let hosts = &rule.service.head().hosts;
     let start = ["{base}", "{region}"]
         .into_iter()
@@ -117,7 +120,8 @@ fn address(rule: &Rule, url: &str, place: &str, notes: &mut Notes<'_>) {
                 "percent-encode it",
             );
             let hidden = |name: &str| {
-                ["secret", "operator", "base", "region", "jwt"].contains(&name) || name.starts_with("operator-")
+                (name == "secret" && !frame.in_url)
+                    || ["operator", "base", "region", "jwt"].contains(&name) || name.starts_with("operator-")
             };
             let leaks = holes(path)
                 .iter()

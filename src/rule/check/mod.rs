@@ -6,6 +6,7 @@
 mod calls;
 mod replies;
 mod sections;
+mod ways;
 
 use std::fmt;
 
@@ -135,7 +136,13 @@ fn head(service: &Service, notes: &mut Notes<'_>) {
         values,
         credentials,
         canaries,
+        rate,
     } = &service.head();
+    notes.add_unless(
+        rate.at_once != Some(0) && rate.per_minute != Some(0),
+        "service.rate lets nothing through",
+        "give one at least, or leave it out",
+    );
     notes.add_unless(
         credentials
             .values()

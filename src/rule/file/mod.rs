@@ -61,9 +61,22 @@ pub struct ServiceHead {
     /// configuration gives them (`services.NAME.credentials`).
     #[serde(default)]
     pub credentials: BTreeMap<String, String>,
+    /// How often it may be asked, where it says less than unleak asks by itself (4 at once, 40 a second).
+    #[serde(default)]
+    pub rate: RateFile,
     /// Fact of a token to the values with which it is bait that somebody laid: nothing is ever sent about such a token.
     #[serde(default)]
     pub canaries: BTreeMap<String, Vec<String>>,
+}
+
+/// `rate` of a service; for each of its hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateFile {
+    /// Most requests at a time.
+    pub at_once: Option<usize>,
+    /// Most requests in a minute.
+    pub per_minute: Option<u32>,
 }
 
 /// `[[rule]]`: one shape of token.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::ask::{CallFile, Expect, IdentityFile, SignFile};
 
@@ -21,6 +21,8 @@ pub struct VerifyFile {
     pub sign: Option<SignFile>,
     /// Why the request only reads although it is not a GET or HEAD; for people, and so that it is never a slip.
     pub reads: Option<String>,
+    /// Why the secret stands in the URL; for people, and so that it is never a slip.
+    pub secret_in_url: Option<String>,
     /// Replies that prove it alive.
     pub live: Vec<Expect>,
     /// Replies that prove it dead. Anything else is unknown.
@@ -81,7 +83,7 @@ pub struct IdentifyFile {
 }
 
 /// With whose authority a call is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum With {
     /// Holding the secret is enough.

@@ -112,6 +112,7 @@ fn enter(
         values: std::collections::BTreeMap::new(),
         credentials: std::collections::BTreeMap::new(),
         canaries: std::collections::BTreeMap::new(),
+        rate: super::file::RateFile::default(),
     };
     let file = ServiceFile {
         service: head,

@@ -282,7 +282,7 @@ impl Case<'_> {
             notices = self.notices(decision.why()).await?;
         }
         if let Decision::Approve { why, .. } = decision {
-            notices.extend(self.to_approvers(why)?);
+            notices.extend(self.approvals_wanted(why)?);
         }
         let leak = &self.held.leak;
         let detail = json!({ "decision": decision.name(), "why": decision.why() });

@@ -70,7 +70,7 @@ impl Case<'_> {
     }
 
     /// What those who may say yes are asked. Nobody is asked where nobody is named: the owners read what waits.
-    pub(super) fn to_approvers(&mut self, planned: &str) -> Result<Vec<Outgoing>> {
+    pub(super) fn approvals_wanted(&mut self, planned: &str) -> Result<Vec<Outgoing>> {
         let approvers = self.to.policy.approvers.clone();
         let people = self.named(&approvers, OwnerReason::Approver);
         self.notices_to(&people, Kind::Approval, planned)

@@ -279,6 +279,11 @@ impl Kept {
             Unit::Seconds,
             self.late.clone(),
         );
+        self.register_notices();
+    }
+
+    fn register_notices(&mut self) {
+        let registry = &mut self.registry;
         registry.register(
             "messages",
             "Messages to people and rooms, by channel and whether they were taken",

@@ -74,7 +74,10 @@ async fn one_person_under_two_spellings_hears_once_and_another_channel_is_anothe
     let all = [mail.notice.clone(), same.notice.clone(), other.notice];
     assert_eq!(store.queue_notices(&all).await.unwrap(), 2);
     let now = Timestamp::now();
-    let sending = store.begin_sending(&[mail.clone()], true, now).await.unwrap();
+    let sending = store
+        .begin_sending(std::slice::from_ref(&mail), true, now)
+        .await
+        .unwrap();
     assert_eq!(begin(&store, &[same], now).await, [false]);
     store
         .end_sending(&sending, &[mail], SendingEnded::Taken, now)
@@ -95,7 +98,7 @@ async fn what_was_not_taken_comes_back_at_its_time_and_at_last_waits_for_a_perso
     let (_place, store) = fresh().await;
     let leaks = recorded(&store, &["a"]).await;
     let notice = leaving(&leaks[0], "ada", "email").notice;
-    store.queue_notices(&[notice.clone()]).await.unwrap();
+    store.queue_notices(std::slice::from_ref(&notice)).await.unwrap();
     let mut now = Timestamp::now();
     for again in [Some(SignedDuration::from_secs(5)), None] {
         let leaving = waiting(&store, now).await;
@@ -109,7 +112,7 @@ async fn what_was_not_taken_comes_back_at_its_time_and_at_last_waits_for_a_perso
         store.end_sending(&sending, &leaving, failed, now).await.unwrap();
         assert_eq!(store.next_notice_due().await.unwrap().is_some(), at.is_some());
         assert!(waiting(&store, now).await.is_empty(), "not before its time");
-        now = now + SignedDuration::from_secs(6);
+        now += SignedDuration::from_secs(6);
     }
     let given_up = store.notices_given_up().await.unwrap();
     assert_eq!((given_up.len(), given_up[0].tries), (1, 2));
@@ -126,8 +129,14 @@ async fn one_that_failed_does_not_hurry_when_something_new_is_due_to_the_same_pe
     let now = Timestamp::now();
     let soon = now + SignedDuration::from_mins(5);
     let failed = leaving(&leaks[0], "ada", "email");
-    store.queue_notices(&[failed.notice.clone()]).await.unwrap();
-    let sending = store.begin_sending(&[failed.clone()], true, now).await.unwrap();
+    store
+        .queue_notices(std::slice::from_ref(&failed.notice))
+        .await
+        .unwrap();
+    let sending = store
+        .begin_sending(std::slice::from_ref(&failed), true, now)
+        .await
+        .unwrap();
     let ended = SendingEnded::Failed {
         why: "no route",
         again: &[Some(soon)],
@@ -206,7 +215,7 @@ async fn a_first_notice_that_tells_the_end_leaves_no_second_one_behind() {
     let now = Timestamp::now();
     let sending = store.begin_sending(&[first.clone()], true, now).await.unwrap();
     assert_eq!(
-        begin(&store, &[end.clone()], now).await,
+        begin(&store, std::slice::from_ref(&end), now).await,
         [false],
         "it is just being told"
     );

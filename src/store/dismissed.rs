@@ -56,7 +56,8 @@ impl Store {
         if why.chars().count() > LONGEST {
             bail!("a reason has at most {LONGEST} characters");
         }
-        self.say_whether(fingerprint, rule, "reinstated", why, false).await
+        self.say_whether(fingerprint, rule, "reinstated", why, false)
+            .await
     }
 
     async fn say_whether(

@@ -199,7 +199,9 @@ impl Store {
             insert.run(&mut *tx).await.context("the ledger took no line")?;
         }
         for entry in entries {
-            if let (Some((fingerprint, rule)), Some(decision)) = (entry.leak, entry.detail["decision"].as_str()) {
+            if let (Some((fingerprint, rule)), Some(decision)) =
+                (entry.leak, entry.detail["decision"].as_str())
+            {
                 let news = News {
                     decision: Some(decision),
                     ..News::default()

@@ -83,8 +83,10 @@ impl Store {
         let mut tx = self.change().await?;
         let mut behind = (String::new(), String::new());
         loop {
-            let keys: Vec<LeakKey> = sql("SELECT fingerprint, rule FROM leaks WHERE (fingerprint, rule) > ($1, $2) \
-                 ORDER BY fingerprint, rule LIMIT 500")
+            let keys: Vec<LeakKey> = sql(
+                "SELECT fingerprint, rule FROM leaks WHERE (fingerprint, rule) > ($1, $2) \
+                 ORDER BY fingerprint, rule LIMIT 500",
+            )
             .bind(&behind.0)
             .bind(&behind.1)
             .all(&mut tx)
@@ -155,12 +157,9 @@ pub(super) async fn relist(tx: &mut Open, leaks: &[(LeakKey, News<'_>)]) -> Resu
                 lines.push(line(key, of, known, news)?);
             }
         }
-        of_leaks(
-            "DELETE FROM listed WHERE (fingerprint, rule) IN (VALUES",
-            some,
-        )
-        .run(&mut *tx)
-        .await?;
+        of_leaks("DELETE FROM listed WHERE (fingerprint, rule) IN (VALUES", some)
+            .run(&mut *tx)
+            .await?;
         insert(tx, &lines).await?;
     }
     Ok(())

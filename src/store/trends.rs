@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
-use super::views::{OrganisationName, Pieces, Whose};
+use super::whose::{OrganisationName, Pieces, Whose};
 use crate::database::sql_of;
 
 /// A week in microseconds. Weeks begin on Thursday, as the first one of 1970 did.
@@ -104,7 +104,8 @@ impl Store {
         let any: Option<(i64,)> = {
             let mut pieces = Pieces::default();
             let condition = whose.condition(&mut pieces);
-            let text = format!("SELECT s.lasted FROM listed s WHERE {condition} AND s.lasted IS NOT NULL LIMIT 1");
+            let text =
+                format!("SELECT s.lasted FROM listed s WHERE {condition} AND s.lasted IS NOT NULL LIMIT 1");
             sql_of(text, pieces.0)
                 .optional(&self.pool)
                 .await

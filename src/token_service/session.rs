@@ -88,8 +88,11 @@ impl TokenService {
             .bind(ends_at)
             .run(&mut change)
             .await?;
-        self.note(&mut change, Change::plain(&by, "session.begin", &named(&bearer), None))
-            .await?;
+        self.note(
+            &mut change,
+            Change::plain(&by, "session.begin", &named(&bearer), None),
+        )
+        .await?;
         change.commit().await?;
         Ok(SignedIn { cookie, bearer })
     }
@@ -150,8 +153,11 @@ impl TokenService {
                 .await?;
         }
         let by = bearer.actor();
-        self.note(&mut change, Change::plain(&by, "session.end", &named(bearer), None))
-            .await?;
+        self.note(
+            &mut change,
+            Change::plain(&by, "session.end", &named(bearer), None),
+        )
+        .await?;
         Ok(change.commit().await?)
     }
 
@@ -161,10 +167,8 @@ impl TokenService {
         }
         for (_, key) in self.keys.all() {
             let hash = key.session(cookie);
-            let kept: Option<Kept> = sql(
-                "SELECT hash, token_id, operator, seen_at FROM sessions \
-                 WHERE hash = $1 AND ended_at IS NULL AND ends_at > $2 AND seen_at > $3",
-            )
+            let kept: Option<Kept> = sql("SELECT hash, token_id, operator, seen_at FROM sessions \
+                 WHERE hash = $1 AND ended_at IS NULL AND ends_at > $2 AND seen_at > $3")
             .bind(hash)
             .bind(now)
             .bind(now.plus_seconds(-times.idle))

@@ -98,7 +98,9 @@ pub(super) async fn plan(asked: Asked) -> Answer {
     let held = held.ok_or_else(|| {
         Trouble::Conflict("The leak is closed and its secret wiped: there is nothing left to end.".to_owned())
     })?;
-    let plan = responder.plan(&held, &pages.rules).map_err(|error| Trouble::Conflict(format!("{error:#}.")))?;
+    let plan = responder
+        .plan(&held, &pages.rules)
+        .map_err(|error| Trouble::Conflict(format!("{error:#}.")))?;
     let (ways, open) = match action {
         Action::Revoke => (&plan.ways, plan.can_revoke()),
         Action::Contain => (&plan.containments, plan.can_contain()),
@@ -144,7 +146,9 @@ pub(super) async fn confirmed(asked: Asked) -> Answer {
     let (leak, pages, by) = (asked.leak()?, &asked.pages, &asked.viewer()?.name);
     let action = action(asked.at("action"))?;
     if asked.field("read") != "yes" {
-        return Err(Trouble::Bad("Say that you have read the plan; nothing was sent.".to_owned()));
+        return Err(Trouble::Bad(
+            "Say that you have read the plan; nothing was sent.".to_owned(),
+        ));
     }
     if let Some(why) = refused(pages, leak, action, by).await? {
         return Err(Trouble::Conflict(format!("Nothing was sent. {why}")));
@@ -158,7 +162,10 @@ pub(super) async fn approve(asked: Asked) -> Answer {
     let (leak, pages, by) = (asked.leak()?, &asked.pages, &asked.viewer()?.name);
     let decided = decided(pages, leak).await?;
     let Some(action) = decided.waits else {
-        return Err(Trouble::Conflict(format!("Nothing waits for a yes. {}", decided.why)));
+        return Err(Trouble::Conflict(format!(
+            "Nothing waits for a yes. {}",
+            decided.why
+        )));
     };
     if asked.field("action") != action.to_string() {
         return Err(Trouble::Conflict(format!(
@@ -173,19 +180,16 @@ pub(super) async fn approve(asked: Asked) -> Answer {
         )));
     }
     let store = pages.responder.store.acting_as(by);
-    store.approve(leak.fingerprint, &leak.rule, &action.to_string()).await?;
+    store
+        .approve(leak.fingerprint, &leak.rule, &action.to_string())
+        .await?;
     store.look_now(leak.fingerprint, &leak.rule).await?;
     pages.bell.wake();
     Ok(said(leak, "approved"))
 }
 
 /// Writes down what a person wants, and does it behind the answer.
-async fn begin(
-    pages: &Arc<Pages>,
-    leak: &Leak,
-    action: Action,
-    by: &str,
-) -> Result<(), Trouble> {
+async fn begin(pages: &Arc<Pages>, leak: &Leak, action: Action, by: &str) -> Result<(), Trouble> {
     let hold = pages.at_work.begin(leak);
     let hold = hold.ok_or_else(|| Trouble::Conflict("Somebody is at this leak already.".to_owned()))?;
     let store = pages.responder.store.acting_as(by);
@@ -235,7 +239,9 @@ async fn carried_out(pages: &Pages, leak: &Leak, action: Action, by: &str) -> Re
 pub(super) async fn dismiss(asked: Asked) -> Answer {
     let (leak, why) = (asked.leak()?, asked.field("why").trim());
     if why.is_empty() || why.chars().count() > 500 {
-        return Err(Trouble::Bad("Say why in at most 500 characters; nothing was changed.".to_owned()));
+        return Err(Trouble::Bad(
+            "Say why in at most 500 characters; nothing was changed.".to_owned(),
+        ));
     }
     let store = asked.pages.responder.store.acting_as(&asked.viewer()?.name);
     store.dismiss(leak.fingerprint, &leak.rule, why).await?;

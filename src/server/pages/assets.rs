@@ -21,7 +21,10 @@ pub(super) static VERSION: LazyLock<String> = LazyLock::new(|| {
     for file in [STYLE, SCRIPT, ICON] {
         hash.update(file);
     }
-    hash.finalize()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()[..6]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 });
 
 /// `GET /assets/{name}`.

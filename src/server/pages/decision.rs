@@ -27,7 +27,10 @@ pub(super) async fn decided(pages: &Pages, leak: &Leak) -> Result<Decided> {
         Decision::Approve { action, .. } => Some(*action),
         _ => None,
     };
-    let said = standing.approved.iter().filter(|(action, _)| Some(*action) == waits);
+    let said = standing
+        .approved
+        .iter()
+        .filter(|(action, _)| Some(*action) == waits);
     Ok(Decided {
         name: decision.name(),
         why: sentence(decision.why()),

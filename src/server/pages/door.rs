@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use askama::Template;
+use axum::RequestExt as _;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, RawPathParams, Request};
@@ -17,7 +18,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::{MethodRouter, get, post};
-use axum::RequestExt as _;
 
 use super::cookie::Cookie;
 use super::routes::{Access, Answer, Route, table};
@@ -71,7 +71,9 @@ impl Asked {
 
     /// The organisation that it is about.
     pub(super) fn organisation(&self) -> Result<&Organisation, Trouble> {
-        self.organisation.as_ref().ok_or(Trouble::NotFound("organisation"))
+        self.organisation
+            .as_ref()
+            .ok_or(Trouble::NotFound("organisation"))
     }
 
     /// A name of the path.
@@ -138,7 +140,10 @@ async fn answered(pages: &Arc<Pages>, route: &Route, request: Request) -> Respon
         // `no-referrer` would take the origin from our own forms
         (REFERRER_POLICY, "same-origin"),
         (X_FRAME_OPTIONS, "DENY"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
     ];
     for (name, value) in fixed {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
@@ -174,7 +179,9 @@ async fn passed(
     route: &Route,
     request: Request,
 ) -> Result<Response, (Trouble, Option<Viewer>)> {
-    let mut asked = read(pages, route, request).await.map_err(|trouble| (trouble, None))?;
+    let mut asked = read(pages, route, request)
+        .await
+        .map_err(|trouble| (trouble, None))?;
     let viewer = asked.viewer.clone();
     let answer: Answer = async {
         let_in(&mut asked, route).await?;
@@ -187,7 +194,9 @@ async fn passed(
 async fn read(pages: &Arc<Pages>, route: &Route, mut request: Request) -> Result<Asked, Trouble> {
     let path = request.extract_parts::<RawPathParams>().await;
     let path = path.map_err(|_| Trouble::NotFound("page"))?;
-    let path = path.iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let path = path
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     let path = path.collect();
     let (parts, body) = request.into_parts();
     let behind_tls = pages.behind_tls || says(&parts.headers, "x-forwarded-proto") == Some("https");

@@ -103,13 +103,18 @@ pub(super) async fn page(asked: Asked) -> Answer {
         link: link(&fingerprint.to_string(), rule),
         title: name,
         rule: rule.to_string(),
-        service: card.as_ref().map_or_else(|| rule.service().to_owned(), |card| card.service.clone()),
+        service: card
+            .as_ref()
+            .map_or_else(|| rule.service().to_owned(), |card| card.service.clone()),
         fingerprint: fingerprint.to_string(),
         redacted: clean(&leak.redacted),
         severity: leak.severity.to_string(),
         state: state(leak, dismissed.as_ref()),
         verdict: without_addresses(&verdict(leak), sees),
-        acts: acts(leak).iter().map(|act| without_addresses(act, sees)).collect(),
+        acts: acts(leak)
+            .iter()
+            .map(|act| without_addresses(act, sees))
+            .collect(),
         dismissed: dismissed.map(|dismissed| Dismissal {
             by: without_addresses(&dismissed.by, sees),
             why: without_addresses(&dismissed.why, sees),
@@ -161,7 +166,10 @@ fn verdict(leak: &Leak) -> String {
 }
 
 fn acts(leak: &Leak) -> Vec<String> {
-    let both = [("Revocation", &leak.revocation), ("Containment", &leak.containment)];
+    let both = [
+        ("Revocation", &leak.revocation),
+        ("Containment", &leak.containment),
+    ];
     let said = both.into_iter().filter_map(|(name, state)| {
         Some(match state.as_ref()? {
             Revocation::Sending => format!("{name}: under way."),
@@ -205,7 +213,12 @@ fn identity(leak: &Leak, sees: bool) -> Whose {
         principal: without_addresses(identity.principal.as_deref().unwrap_or_default(), sees),
         email: if sees { clean(email) } else { String::new() },
         organisations: clean(&identity.organisations.join(", ")),
-        scopes: identity.scopes.iter().take(200).map(|scope| clean(scope)).collect(),
+        scopes: identity
+            .scopes
+            .iter()
+            .take(200)
+            .map(|scope| clean(scope))
+            .collect(),
         base: clean(identity.base.as_deref().unwrap_or_default()),
     }
 }

@@ -82,7 +82,11 @@ pub(super) async fn list(asked: Asked) -> Answer {
     found.truncate(PAGE as usize);
     let query = query(&filter);
     let next = found.last().filter(|_| more).map(|last| {
-        let Behind { at, fingerprint, rule } = last.behind();
+        let Behind {
+            at,
+            fingerprint,
+            rule,
+        } = last.behind();
         format!("/leaks?behind={at}.{fingerprint}.{rule}{query}")
     });
     let counts = store.counted(&sought.whose).await?;
@@ -93,8 +97,14 @@ pub(super) async fn list(asked: Asked) -> Answer {
     html(&Page {
         waiting: Some(counts.iter().map(|count| count.waiting).sum()).filter(|waiting| *waiting > 0),
         counts: count_rows(&counts),
-        rows: found.into_iter().map(|row| leak_row(pages, viewer, row)).collect(),
-        first: sought.behind.as_ref().map(|_| format!("/leaks?{}", query.trim_start_matches('&'))),
+        rows: found
+            .into_iter()
+            .map(|row| leak_row(pages, viewer, row))
+            .collect(),
+        first: sought
+            .behind
+            .as_ref()
+            .map(|_| format!("/leaks?{}", query.trim_start_matches('&'))),
         frame: asked.frame("Leaks", "leaks"),
         filter,
         next,
@@ -134,10 +144,19 @@ pub(super) fn behind(text: &str) -> Option<Behind> {
 }
 
 fn filter(asked: &Asked, sought: &Sought) -> Filter {
-    let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    let all = [
+        Severity::Critical,
+        Severity::High,
+        Severity::Medium,
+        Severity::Low,
+        Severity::Info,
+    ];
     let (state, severity) = (
         sought.state.map_or("", State::name).to_owned(),
-        sought.severity.map(|severity| severity.to_string()).unwrap_or_default(),
+        sought
+            .severity
+            .map(|severity| severity.to_string())
+            .unwrap_or_default(),
     );
     let service = sought.service.clone().unwrap_or_default();
     Filter {
@@ -167,7 +186,13 @@ fn query(filter: &Filter) -> String {
 }
 
 fn count_rows(counts: &[Count]) -> Vec<CountRow> {
-    let all = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info];
+    let all = [
+        Severity::Critical,
+        Severity::High,
+        Severity::Medium,
+        Severity::Low,
+        Severity::Info,
+    ];
     let rows = State::ALL.into_iter().map(|state| {
         let of = |severity: Severity| {
             let found = counts
@@ -184,7 +209,10 @@ fn count_rows(counts: &[Count]) -> Vec<CountRow> {
                 State::Dismissed => "Dismissed: a person said why",
             },
             all: all.iter().map(|severity| of(*severity)).sum(),
-            cells: all.iter().map(|severity| (severity.to_string(), of(*severity))).collect(),
+            cells: all
+                .iter()
+                .map(|severity| (severity.to_string(), of(*severity)))
+                .collect(),
         }
     });
     rows.collect()

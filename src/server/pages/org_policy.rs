@@ -65,11 +65,21 @@ fn shown(asked: &Asked, policy: &OrganisationPolicy, impact: Option<Impact>) -> 
         .presented()
         .is_none_or(|presented| presented.may(Right::WritePolicy, &organisation.slug).is_ok());
     html(&PolicyPage {
-        frame: asked.frame(&format!("Policy of {}", clean(&organisation.name)), "organisations"),
+        frame: asked.frame(
+            &format!("Policy of {}", clean(&organisation.name)),
+            "organisations",
+        ),
         head: Head::new(asked, organisation, "policy"),
         refuse_user_tokens: policy.refuse_user_tokens,
-        allowed_scopes: policy.allowed_scopes.as_ref().map(ToString::to_string).unwrap_or_default(),
-        max_lifetime_days: policy.max_lifetime_days.map(|days| days.to_string()).unwrap_or_default(),
+        allowed_scopes: policy
+            .allowed_scopes
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        max_lifetime_days: policy
+            .max_lifetime_days
+            .map(|days| days.to_string())
+            .unwrap_or_default(),
         expiry_required: policy.expiry_required,
         may_write,
         impact,
@@ -109,7 +119,9 @@ pub(super) async fn preview(asked: Asked) -> Answer {
     let (organisation, tokens) = (asked.organisation()?, &asked.pages.tokens);
     // it tells of tokens, too
     let bearer = &asked.viewer()?.bearer;
-    tokens.authorised(bearer, Right::ReadTokens, &organisation.slug).await?;
+    tokens
+        .authorised(bearer, Right::ReadTokens, &organisation.slug)
+        .await?;
     let policy = described(&asked)?;
     let impact = tokens.impact(organisation, &policy, IMPACT_DAYS).await?;
     let impact = Impact {
@@ -130,7 +142,9 @@ pub(super) async fn save(asked: Asked) -> Answer {
     let policy = described(&asked)?;
     let by = asked.viewer()?.bearer.actor();
     asked.pages.tokens.set_policy(slug, &policy, &by).await?;
-    Ok(super::door::go(&format!("/organisations/{slug}/policy?said=saved")))
+    Ok(super::door::go(&format!(
+        "/organisations/{slug}/policy?said=saved"
+    )))
 }
 
 #[derive(Template)]
@@ -155,18 +169,29 @@ struct Advised {
 pub(super) async fn review(asked: Asked) -> Answer {
     let organisation = asked.organisation()?;
     let tokens = &asked.pages.tokens;
-    let advice = tokens.review(Some(&organisation.slug), asked.pages.unused_days).await?;
+    let advice = tokens
+        .review(Some(&organisation.slug), asked.pages.unused_days)
+        .await?;
     let left = advice.len().saturating_sub(MOST);
     let rows = advice.into_iter().take(MOST).map(|advised| Advised {
         shown: advised.token.shown(),
         holder: clean(&advised.token.holder()),
         description: clean(&advised.token.description),
-        used: advised.token.last_used_at.map(|at| When::of_seconds(at.seconds())),
+        used: advised
+            .token
+            .last_used_at
+            .map(|at| When::of_seconds(at.seconds())),
         remarks: advised.remarks.iter().map(|remark| clean(&remark.text)).collect(),
-        command: advised.smaller.map(|smaller| clean(&smaller.command)).unwrap_or_default(),
+        command: advised
+            .smaller
+            .map(|smaller| clean(&smaller.command))
+            .unwrap_or_default(),
     });
     html(&ReviewPage {
-        frame: asked.frame(&format!("Review of {}", clean(&organisation.name)), "organisations"),
+        frame: asked.frame(
+            &format!("Review of {}", clean(&organisation.name)),
+            "organisations",
+        ),
         head: Head::new(&asked, organisation, "review"),
         rows: rows.collect(),
         left,
@@ -209,13 +234,18 @@ pub(super) async fn whole_audit(asked: Asked) -> Answer {
 async fn lines(asked: &Asked, slug: Option<&str>, head: Option<Head>, title: &str) -> Answer {
     let before = match asked.query("before") {
         "" => i64::MAX,
-        text => text.parse().map_err(|_| Trouble::Bad("This is no part of the log.".to_owned()))?,
+        text => text
+            .parse()
+            .map_err(|_| Trouble::Bad("This is no part of the log.".to_owned()))?,
     };
     let mut found = asked.pages.tokens.audit_newest(slug, before, LINES + 1).await?;
     let page = usize::try_from(LINES).unwrap_or_default();
     let more = found.len() > page;
     found.truncate(page);
-    let at = slug.map_or_else(|| "/audit".to_owned(), |slug| format!("/organisations/{slug}/audit"));
+    let at = slug.map_or_else(
+        || "/audit".to_owned(),
+        |slug| format!("/organisations/{slug}/audit"),
+    );
     let next = found.last().filter(|_| more);
     let section = if slug.is_some() { "organisations" } else { "audit" };
     html(&AuditPage {

@@ -50,21 +50,40 @@ pub(super) async fn list(asked: Asked) -> Answer {
         "" => None,
         text => Some(text.parse::<Cursor>()?),
     };
-    let mut visitors = tokens.visitors(organisation, &Page { behind, most: PAGE + 1 }).await?;
+    let mut visitors = tokens
+        .visitors(
+            organisation,
+            &Page {
+                behind,
+                most: PAGE + 1,
+            },
+        )
+        .await?;
     let page = usize::try_from(PAGE).unwrap_or_default();
     let more = visitors.len() > page;
     visitors.truncate(page);
     let next = visitors.last().filter(|_| more).map(|last| {
         let cursor = pair("cursor", &Cursor::behind(&last.token).to_string());
-        format!("/organisations/{}/tokens?{}", organisation.slug, cursor.trim_start_matches('&'))
+        format!(
+            "/organisations/{}/tokens?{}",
+            organisation.slug,
+            cursor.trim_start_matches('&')
+        )
     });
     let bearer = &asked.viewer()?.bearer;
-    let may = |right| bearer.presented().is_none_or(|presented| presented.may(right, &organisation.slug).is_ok());
+    let may = |right| {
+        bearer
+            .presented()
+            .is_none_or(|presented| presented.may(right, &organisation.slug).is_ok())
+    };
     let projects = tokens.projects(organisation).await?.into_iter();
     let presets = tokens.presets().iter().filter(|(_, preset)| preset.application);
     let now = Time::now();
     html(&ListPage {
-        frame: asked.frame(&format!("Tokens of {}", clean(&organisation.name)), "organisations"),
+        frame: asked.frame(
+            &format!("Tokens of {}", clean(&organisation.name)),
+            "organisations",
+        ),
         head: Head::new(&asked, organisation, "tokens"),
         rows: visitors.into_iter().map(|visitor| row(visitor, now)).collect(),
         next,
@@ -162,7 +181,11 @@ pub(super) async fn create(asked: Asked) -> Answer {
         preset,
         ..Making::default()
     };
-    let made = asked.pages.tokens.create_for(&asked.viewer()?.bearer, &new, &making).await?;
+    let made = asked
+        .pages
+        .tokens
+        .create_for(&asked.viewer()?.bearer, &new, &making)
+        .await?;
     let token = made.shown.as_ref().and_then(|token| token.expose_str());
     html(&MadePage {
         frame: asked.frame("A new token", "organisations"),

@@ -140,7 +140,9 @@ pub(super) async fn one(asked: Asked) -> Answer {
                 active: member.active,
             })
             .collect(),
-        projects: projects.map(|project| (project.slug, clean(&project.name))).collect(),
+        projects: projects
+            .map(|project| (project.slug, clean(&project.name)))
+            .collect(),
         identities: identities
             .map(|identity| (identity.slug, clean(&identity.name), identity.active))
             .collect(),

@@ -67,6 +67,8 @@ pub(super) async fn switch(asked: Asked) -> Answer {
             asked.pages.bell.wake();
             Ok(go("/policy?said=resumed"))
         }
-        _ => Err(Trouble::Bad("Say whether everything is to stop, or to go on.".to_owned())),
+        _ => Err(Trouble::Bad(
+            "Say whether everything is to stop, or to go on.".to_owned(),
+        )),
     }
 }

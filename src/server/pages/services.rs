@@ -79,7 +79,12 @@ pub(super) async fn page(asked: Asked) -> Answer {
             id: service.name.clone(),
             name: service.head().name.clone(),
             docs: super::shown::link(&service.head().docs),
-            credential: pages.responder.caller.settings(&service.name).credential.is_some(),
+            credential: pages
+                .responder
+                .caller
+                .settings(&service.name)
+                .credential
+                .is_some(),
             ..ServiceRow::default()
         });
         row.add(rule);

@@ -156,9 +156,9 @@ pub(super) fn without_addresses(text: &str, sees: bool) -> String {
     }
     let hidden = text.split(' ').map(|word| {
         // a handle as @acme/security is no address: nothing stands before it
-        let is_address = word
-            .split_once('@')
-            .is_some_and(|(before, _)| before.ends_with(|c: char| c.is_alphanumeric() || "._-+\"".contains(c)));
+        let is_address = word.split_once('@').is_some_and(|(before, _)| {
+            before.ends_with(|c: char| c.is_alphanumeric() || "._-+\"".contains(c))
+        });
         if is_address { "(address hidden)" } else { word }
     });
     hidden.collect::<Vec<_>>().join(" ")
@@ -202,7 +202,10 @@ mod tests {
         let text = "told Ada <ada@example.com> and @acme/security";
         assert_eq!(without_addresses(text, true), text);
         let hidden = without_addresses(text, false);
-        assert!(!hidden.contains("example.com") && hidden.contains("@acme/security"), "{hidden}");
+        assert!(
+            !hidden.contains("example.com") && hidden.contains("@acme/security"),
+            "{hidden}"
+        );
         assert!(!without_addresses("(ada@example.com)", false).contains("ada"));
     }
 
@@ -214,7 +217,15 @@ mod tests {
 
     #[test]
     fn lengths_are_said_as_people_say_them() {
-        for (seconds, said) in [(5, "5 s"), (90, "1 min"), (3600, "1 h"), (5400, "1 h 30 min"), (86_400, "1 day"), (100_000, "1 d 3 h"), (864_000, "10 days")] {
+        for (seconds, said) in [
+            (5, "5 s"),
+            (90, "1 min"),
+            (3600, "1 h"),
+            (5400, "1 h 30 min"),
+            (86_400, "1 day"),
+            (100_000, "1 d 3 h"),
+            (864_000, "10 days"),
+        ] {
             assert_eq!(length(SignedDuration::from_secs(seconds)), said);
         }
     }

@@ -43,9 +43,10 @@ pub(super) async fn page(asked: Asked) -> Answer {
     let mut letters = store.dead_letters(&from, PAGE + 1).await?;
     let more = letters.len() > PAGE as usize;
     letters.truncate(PAGE as usize);
-    let next = letters.last().filter(|_| more).map(|last| {
-        format!("/tasks?behind={}.{}.{}", last.due_at, last.fingerprint, last.rule)
-    });
+    let next = letters
+        .last()
+        .filter(|_| more)
+        .map(|last| format!("/tasks?behind={}.{}.{}", last.due_at, last.fingerprint, last.rule));
     let backlog = store.backlog().await?;
     html(&Page {
         frame: asked.frame("Tasks", "tasks"),

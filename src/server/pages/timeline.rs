@@ -35,16 +35,31 @@ fn said(action: &str, detail: &Value) -> (String, &'static str) {
     };
     let many = |name: &str| detail[name].as_u64().unwrap_or_default();
     match action {
-        "found" => (format!("found, in {} places", many("places")).replace("in 1 places", "in one place"), "bad"),
-        "seen" => (format!("seen again, in {} new places", many("places")).replace("1 new places", "one new place"), ""),
-        "verified" => verified(&detail["verdict"]),
-        "owners" => (format!("{} must hear of it", many("count")), ""),
-        "told" => (format!("told {} by {}", text("owner"), text("channel")), ""),
-        "not-told" => (
-            behind(&format!("could not tell {} by {}", text("owner"), text("channel")), text("why")),
+        "found" => (
+            format!("found, in {} places", many("places")).replace("in 1 places", "in one place"),
             "bad",
         ),
-        "decided" => (behind(&format!("the policy decided: {}", text("decision")), text("why")), "asked"),
+        "seen" => (
+            format!("seen again, in {} new places", many("places")).replace("1 new places", "one new place"),
+            "",
+        ),
+        "verified" => verified(&detail["verdict"]),
+        "owners" => match many("count") {
+            1 => ("one person must hear of it".to_owned(), ""),
+            count => (format!("{count} people must hear of it"), ""),
+        },
+        "told" => (format!("told {} by {}", text("owner"), text("channel")), ""),
+        "not-told" => (
+            behind(
+                &format!("could not tell {} by {}", text("owner"), text("channel")),
+                text("why"),
+            ),
+            "bad",
+        ),
+        "decided" => (
+            behind(&format!("the policy decided: {}", text("decision")), text("why")),
+            "asked",
+        ),
         "approved" => (format!("said yes: {}", text("action")), "asked"),
         "confirmed" => (format!("confirmed by hand: {}", text("action")), "asked"),
         "not-done" => (behind("was not done", text("why")), "bad"),

@@ -54,7 +54,11 @@ pub(super) async fn list(asked: Asked) -> Answer {
 pub(super) async fn add(asked: Asked) -> Answer {
     let (login, email) = (asked.field("login").trim(), asked.field("email").trim());
     let by = asked.viewer()?.bearer.actor();
-    asked.pages.tokens.add_user(login, email, asked.field("name"), &by).await?;
+    asked
+        .pages
+        .tokens
+        .add_user(login, email, asked.field("name"), &by)
+        .await?;
     Ok(go("/users?said=added"))
 }
 
@@ -66,6 +70,10 @@ pub(super) async fn turn(asked: Asked) -> Answer {
         _ => return Err(Trouble::Bad("Say whether the user is to be active.".to_owned())),
     };
     let by = asked.viewer()?.bearer.actor();
-    asked.pages.tokens.set_user_active(asked.at("login"), active, &by).await?;
+    asked
+        .pages
+        .tokens
+        .set_user_active(asked.at("login"), active, &by)
+        .await?;
     Ok(go("/users?said=saved"))
 }

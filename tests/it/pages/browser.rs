@@ -56,5 +56,8 @@ fn tools() -> Option<PathBuf> {
     let promised = std::env::var_os("UNLEAK_BROWSER_TOOLS");
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/browser");
     let folder = promised.map_or(installed, PathBuf::from);
-    folder.join("node_modules/playwright-core").exists().then_some(folder)
+    folder
+        .join("node_modules/playwright-core")
+        .exists()
+        .then_some(folder)
 }

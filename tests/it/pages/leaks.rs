@@ -9,7 +9,10 @@ use super::site::{EVERY, Kept, Site, TWO_PEOPLE, held, owner, page_of, secret};
 
 /// The links to leaks on a page, in its order.
 fn linked(text: &str) -> Vec<String> {
-    let links = text.split("href=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let links = text
+        .split("href=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap());
     links
         .filter(|link| link.starts_with("/leaks/"))
         .map(str::to_owned)
@@ -38,17 +41,33 @@ fn owners_see_the_leaks_of_their_organisation_and_operators_all() {
                 let page = page_of(number);
                 let status = if expected.contains(&page) { 200 } else { 404 };
                 assert_eq!(browser.get(&page).status, status, "{who} {number}");
-                assert_eq!(browser.get(&format!("{page}/events")).status, status, "{who} {number}");
+                assert_eq!(
+                    browser.get(&format!("{page}/events")).status,
+                    status,
+                    "{who} {number}"
+                );
                 // neither a search nor a name tells that there is one
                 let fingerprint = page.split('/').nth(2).unwrap();
-                for sought in [format!("q={fingerprint}"), format!("q=code.example/{number}/"), format!("q=mia{number}")] {
+                for sought in [
+                    format!("q={fingerprint}"),
+                    format!("q=code.example/{number}/"),
+                    format!("q=mia{number}"),
+                ] {
                     let found = linked(&browser.get(&format!("/leaks?{sought}")).text);
                     assert_eq!(found.len(), usize::from(status == 200), "{who} {sought}");
                 }
             }
             let trends = browser.get("/trends").text;
-            assert_eq!(trends.contains("<th scope=\"row\">beta</th>"), matches!(who, "eve" | "operator"), "{who}");
-            assert_eq!(trends.contains("<th scope=\"row\">acme</th>"), who != "eve", "{who}");
+            assert_eq!(
+                trends.contains("<th scope=\"row\">beta</th>"),
+                matches!(who, "eve" | "operator"),
+                "{who}"
+            );
+            assert_eq!(
+                trends.contains("<th scope=\"row\">acme</th>"),
+                who != "eve",
+                "{who}"
+            );
         }
     }
 }
@@ -69,10 +88,22 @@ fn addresses_are_for_administrators_and_owners_and_secrets_for_nobody() {
     let site = Site::open(Kept::Sqlite, TWO_PEOPLE);
     let leak = held(1, "x").leak;
     let owners = [owner("carla"), owner("carl@mail.example")];
-    site.wait(site.store.save_owners(leak.fingerprint, &leak.rule, &owners)).unwrap();
-    for (who, sees) in [("max", false), ("narrow", false), ("adam", true), ("ann", true), ("operator", true)] {
+    site.wait(site.store.save_owners(leak.fingerprint, &leak.rule, &owners))
+        .unwrap();
+    for (who, sees) in [
+        ("max", false),
+        ("narrow", false),
+        ("adam", true),
+        ("ann", true),
+        ("operator", true),
+    ] {
         let browser = site.browser(who);
-        for path in ["/leaks".to_owned(), page_of(1), "/policy".to_owned(), "/trends".to_owned()] {
+        for path in [
+            "/leaks".to_owned(),
+            page_of(1),
+            "/policy".to_owned(),
+            "/trends".to_owned(),
+        ] {
             let text = browser.get(&path).text;
             let operator_alone = path == "/policy";
             let expected = sees && path == page_of(1) || who == "operator" && operator_alone;
@@ -106,7 +137,9 @@ fn a_list_goes_on_where_it_was_while_leaks_arrive() {
             seen.extend(linked(&text));
             pages += 1;
             put(200 + pages * 10, 210 + pages * 10);
-            let Some(next) = text.split("href=\"").find(|part| part.contains("rel=\"next\"")) else { break };
+            let Some(next) = text.split("href=\"").find(|part| part.contains("rel=\"next\"")) else {
+                break;
+            };
             path = next.split('"').next().unwrap().replace("&#38;", "&");
         }
         assert_eq!((pages, seen.len()), (3, 120));
@@ -121,12 +154,23 @@ fn a_list_goes_on_where_it_was_while_leaks_arrive() {
 fn filters_and_words_find_what_they_say_and_nothing_that_they_could_be_read_as() {
     for kept in EVERY {
         let site = Site::empty(*kept, "");
-        let places = ["src/settings_100%.py", "src/settingsX100.py", "docs/read me.md", "a\\b"];
+        let places = [
+            "src/settings_100%.py",
+            "src/settingsX100.py",
+            "docs/read me.md",
+            "a\\b",
+        ];
         for (number, place) in (0_u32..).zip(places) {
             let mut held = held(number, place);
-            held.leak.severity = if number == 0 { Severity::Low } else { Severity::High };
+            held.leak.severity = if number == 0 {
+                Severity::Low
+            } else {
+                Severity::High
+            };
             if number == 1 {
-                held.leak.verdict = Some(Verdict::Live { reason: "200".to_owned() });
+                held.leak.verdict = Some(Verdict::Live {
+                    reason: "200".to_owned(),
+                });
             }
             site.wait(site.store.record(&held)).unwrap();
         }
@@ -148,7 +192,9 @@ fn filters_and_words_find_what_they_say_and_nothing_that_they_could_be_read_as()
             ("state=nonsense&severity=%27", vec![0, 1, 2, 3]),
             ("q=%27%3B+DROP+TABLE+leaks", vec![]),
         ] {
-            let found: BTreeSet<String> = linked(&browser.get(&format!("/leaks?{query}")).text).into_iter().collect();
+            let found: BTreeSet<String> = linked(&browser.get(&format!("/leaks?{query}")).text)
+                .into_iter()
+                .collect();
             let expected: BTreeSet<String> = expected.into_iter().map(page_of).collect();
             assert_eq!(found, expected, "{query}");
         }
@@ -163,7 +209,8 @@ fn a_leak_that_opens_two_of_my_organisations_stands_once_in_the_list_and_in_the_
         let site = Site::empty(*kept, "");
         let by = super::site::by();
         let role = unleak::token_service::model::Role::Owner;
-        site.wait(site.tokens.set_member("beta", "ann", role, &by)).unwrap();
+        site.wait(site.tokens.set_member("beta", "ann", role, &by))
+            .unwrap();
         let mut held = held(1, "x");
         held.leak.identity = Identity {
             organisations: vec!["acme".to_owned(), "Beta".to_owned(), "gamma".to_owned()],
@@ -184,14 +231,30 @@ fn what_strangers_wrote_is_shown_and_never_run() {
     held.leak.identity.principal = Some(format!("{script}\u{202e}\u{7}"));
     held.leak.identity.organisations = vec!["acme".to_owned(), script.to_owned()];
     held.leak.identity.scopes = vec![script.to_owned()];
-    held.leak.verdict = Some(Verdict::Live { reason: script.to_owned() });
+    held.leak.verdict = Some(Verdict::Live {
+        reason: script.to_owned(),
+    });
     held.leak.owners = vec![owner(script)];
     site.wait(site.store.record(&held)).unwrap();
-    site.wait(site.store.acting_as(script).dismiss(held.leak.fingerprint, &held.leak.rule, script)).unwrap();
+    site.wait(
+        site.store
+            .acting_as(script)
+            .dismiss(held.leak.fingerprint, &held.leak.rule, script),
+    )
+    .unwrap();
     let browser = site.browser("operator");
-    for path in ["/leaks".to_owned(), page_of(1), "/trends".to_owned(), format!("{}/plan/revoke", page_of(1)), "/leaks?q=%3Cscript%3Ealert(1)".to_owned()] {
+    for path in [
+        "/leaks".to_owned(),
+        page_of(1),
+        "/trends".to_owned(),
+        format!("{}/plan/revoke", page_of(1)),
+        "/leaks?q=%3Cscript%3Ealert(1)".to_owned(),
+    ] {
         let text = browser.get(&path).text;
-        assert!(!text.contains("<script>") && !text.contains("<img") && !text.contains('\u{202e}'), "{path}");
+        assert!(
+            !text.contains("<script>") && !text.contains("<img") && !text.contains('\u{202e}'),
+            "{path}"
+        );
         assert!(text.contains("&#60;script&#62;"), "{path}: {text}");
     }
     assert!(!browser.get(&page_of(1)).text.contains(&secret(1)));
@@ -205,7 +268,10 @@ fn a_store_that_an_older_unleak_wrote_is_listed_when_it_is_opened() {
     let count = || {
         site.wait(async {
             let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
-            let (rows,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM listed").fetch_one(&mut database).await.unwrap();
+            let (rows,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM listed")
+                .fetch_one(&mut database)
+                .await
+                .unwrap();
             rows
         })
     };
@@ -220,5 +286,8 @@ fn a_store_that_an_older_unleak_wrote_is_listed_when_it_is_opened() {
     let key = unleak::store::StoreKey::new([7; 32]);
     drop(site.wait(unleak::store::Store::open(&url, key)).unwrap());
     assert_eq!(count(), 6);
-    assert_eq!(linked(&site.browser("ann").get("/leaks?q=code.example").text).len(), 2);
+    assert_eq!(
+        linked(&site.browser("ann").get("/leaks?q=code.example").text).len(),
+        2
+    );
 }

@@ -17,7 +17,12 @@ const LEAKS: u32 = 100_000;
 fn one(number: u32) -> Held {
     let mut held = held(number, &format!("services/{}/settings_{number}.py", number % 977));
     let leak = &mut held.leak;
-    leak.severity = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low][number as usize % 4];
+    leak.severity = [
+        Severity::Critical,
+        Severity::High,
+        Severity::Medium,
+        Severity::Low,
+    ][number as usize % 4];
     leak.identity.principal = Some(format!("mia{number}"));
     leak.identity.organisations = vec![match number % 10 {
         1 => "acme".to_owned(),
@@ -26,9 +31,14 @@ fn one(number: u32) -> Held {
     let seconds = i64::from(number % 7_000_000) * 70;
     leak.first_seen = jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds);
     leak.verdict = match number % 5 {
-        0 => Some(Verdict::Live { reason: "200".to_owned() }),
+        0 => Some(Verdict::Live {
+            reason: "200".to_owned(),
+        }),
         1 => None,
-        _ => Some(Verdict::Dead { why: DeadWhy::Revoked, reason: "401".to_owned() }),
+        _ => Some(Verdict::Dead {
+            why: DeadWhy::Revoked,
+            reason: "401".to_owned(),
+        }),
     };
     held
 }
@@ -56,7 +66,10 @@ fn every_page_with_a_hundred_thousand_leaks() {
             most: 50_000,
         }));
         let behind = behind.unwrap().pop().unwrap().behind();
-        let deep = format!("/leaks?behind={}.{}.{}", behind.at, behind.fingerprint, behind.rule);
+        let deep = format!(
+            "/leaks?behind={}.{}.{}",
+            behind.at, behind.fingerprint, behind.rule
+        );
         let paths = [
             "/leaks".to_owned(),
             deep,
@@ -89,7 +102,10 @@ fn every_page_with_a_hundred_thousand_leaks() {
                     assert_eq!(answer.status, 200, "{path}");
                 }
                 times.sort();
-                println!("{kept:?} {who:8} median {:>7.1?} worst {:>7.1?} {path}", times[5], times[10]);
+                println!(
+                    "{kept:?} {who:8} median {:>7.1?} worst {:>7.1?} {path}",
+                    times[5], times[10]
+                );
             }
         }
     }

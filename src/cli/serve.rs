@@ -28,6 +28,7 @@ use crate::token_service::{ServerKey, Settings, TokenService};
   unleak serve --store postgres://unleak@db.example.com/unleak    # the password comes from ~/.pgpass or PGPASSWORD
   curl -H \"Authorization: Bearer $TOKEN\" 'http://127.0.0.1:8700/api/v1/check?scope=events:write&organisation=acme'
 
+  xdg-open http://127.0.0.1:8700/                                 # the dashboard: sign in with a token or the operator key
   curl http://127.0.0.1:8700/readyz                               # 503 and what is wrong, where it cannot do its work
   curl http://127.0.0.1:8700/metrics                              # for Prometheus
   unleak tasks list --dead                                        # what it gave up, and why
@@ -37,6 +38,8 @@ Leaks and tasks are in [store] of the configuration, which several servers can s
 [reports] opens the doors for reports of leaks, none of which is open without its section: POST /reports/github, \
 /reports/gitlab, /reports/depsdev (secret scanning partners), POST /reports (Standard Webhooks; `unleak scan \
 --report-to`), GitLab's /v1/revoke_tokens, POST /webhooks/github, and the page /found; docs/receiver.md is the way. \
+/ is the dashboard ([serve.dashboard]): leaks with \
+what is known and done about them, for the organisations that whoever signs in is a member of, and for the operator all. \
 /openapi.json describes the API. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one [default: serve.listen, 127.0.0.1:8700]
@@ -73,16 +76,20 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     let (stop, stopping) = watch::channel(false);
     let pages = Pages::new(server::pages::Parts {
         settings: config.serve.dashboard.clone(),
-        responder: responder.clone(),
-        rules: Arc::clone(&rules),
+        responder,
+        rules,
         tokens: tokens.clone(),
         unused_days: settings.review.unused_days,
         bell: workers.sign(),
         stopping: stopping.clone(),
     })?;
     let health = Health::of_tokens(tokens.clone()).with_work(store.clone(), workers.sign(), metrics);
-    let doors = doors.merge(pages.router());
-    let router = server::router_and(tokens.clone(), &settings.limits, health, doors);
+    let router = server::router_and(
+        tokens.clone(),
+        &settings.limits,
+        health,
+        doors.merge(pages.router()),
+    );
     writeln!(out, "listening on http://{}", listener.local_addr()?)?;
     out.flush()?;
     let letters = tokio::spawn(server::letters::keep_writing(

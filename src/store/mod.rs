@@ -27,6 +27,7 @@ mod sending;
 mod tasks;
 mod trends;
 mod views;
+mod whose;
 
 use std::sync::Arc;
 
@@ -44,7 +45,8 @@ pub use reports::{Delivery, Known, TakenIn};
 pub use sending::{Leaving, Sending, SendingEnded};
 pub use tasks::{Claimed, Ended};
 pub use trends::{OfOrganisation, Trends, Week};
-pub use views::{Behind, Count, DeadLetter, OrganisationName, Row, Sought, State, Whose};
+pub use views::{Behind, Count, DeadLetter, Row, Sought, State};
+pub use whose::{OrganisationName, Whose};
 
 use crate::database::{Lock, Open, Pool, explain, shown};
 use crate::finding::RuleId;

@@ -4,7 +4,7 @@ use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Store;
-use super::views::{OrganisationName, Pieces, Whose};
+use super::whose::{OrganisationName, Pieces, Whose};
 use crate::database::sql_of;
 
 /// A week in microseconds. Weeks begin on Thursday, as the first one of 1970 did.

@@ -163,8 +163,8 @@ async function approve() {
 async function withoutScript() {
   const { context, page } = await open({ javaScriptEnabled: false });
   await signIn(page, env.UNLEAK_OPERATOR);
-  await page.getByLabel("Search").fill("example/token");
-  await page.getByLabel("State").selectOption("dead");
+  await page.getByLabel("Search", { exact: true }).fill("example/token");
+  await page.getByLabel("State", { exact: true }).selectOption("dead");
   await page.getByRole("button", { name: "Show" }).click();
   await page.locator("table.list a").first().click();
   await page.getByText("Nothing is left to do", { exact: false }).waitFor();

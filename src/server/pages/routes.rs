@@ -68,9 +68,14 @@ where
 
 /// Every route of the pages.
 pub fn table() -> Vec<Route> {
-    let see = Access::Leak(Right::ReadLeaks);
-    let end = Access::Leak(Right::EndLeaks);
-    let of = Access::Organisation;
+    let mut all = of_everybody();
+    all.extend(of_leaks());
+    all.extend(of_operators());
+    all.extend(of_organisations());
+    all
+}
+
+fn of_everybody() -> Vec<Route> {
     vec![
         get("/", Access::SignedIn, leaks::home),
         get("/sign-in", Access::Anyone, sign::form),
@@ -78,6 +83,17 @@ pub fn table() -> Vec<Route> {
         post("/sign-out", Access::SignedIn, sign::end),
         get("/assets/{name}", Access::Anyone, assets::file),
         get("/leaks", Access::SignedIn, leaks::list),
+        get("/trends", Access::SignedIn, trends::page),
+        get("/services", Access::SignedIn, services::page),
+        get("/policy", Access::SignedIn, policy::page),
+        get("/organisations", Access::SignedIn, organisations::list),
+    ]
+}
+
+fn of_leaks() -> Vec<Route> {
+    let see = Access::Leak(Right::ReadLeaks);
+    let end = Access::Leak(Right::EndLeaks);
+    vec![
         get("/leaks/{fingerprint}/{service}/{kind}", see, leak::page),
         get("/leaks/{fingerprint}/{service}/{kind}/events", see, live::events),
         get(
@@ -98,30 +114,35 @@ pub fn table() -> Vec<Route> {
             act::reinstate,
         ),
         post("/leaks/{fingerprint}/{service}/{kind}/verify", end, act::verify),
-        get("/trends", Access::SignedIn, trends::page),
-        get("/services", Access::SignedIn, services::page),
-        get("/policy", Access::SignedIn, policy::page),
+    ]
+}
+
+fn of_operators() -> Vec<Route> {
+    vec![
         post("/policy", Access::Operator, policy::switch),
         get("/tasks", Access::Operator, tasks::page),
         post("/tasks", Access::Operator, tasks::requeue),
-        get("/organisations", Access::SignedIn, organisations::list),
         post("/organisations", Access::Operator, organisations::add),
+        get("/users", Access::Operator, users::list),
+        post("/users", Access::Operator, users::add),
+        post("/users/{login}", Access::Operator, users::turn),
+        get("/audit", Access::Operator, org_policy::whole_audit),
+    ]
+}
+
+fn of_organisations() -> Vec<Route> {
+    let of = Access::Organisation;
+    let (members, tokens) = (of(Right::WriteMembers), of(Right::ReadTokens));
+    let policy = of(Right::ReadPolicy);
+    vec![
         get("/organisations/{org}", of(Right::ReadMembers), organisations::one),
-        post(
-            "/organisations/{org}/members",
-            of(Right::WriteMembers),
-            organisations::set_member,
-        ),
+        post("/organisations/{org}/members", members, organisations::set_member),
         post(
             "/organisations/{org}/projects",
-            of(Right::WriteMembers),
+            members,
             organisations::add_project,
         ),
-        get(
-            "/organisations/{org}/tokens",
-            of(Right::ReadTokens),
-            org_tokens::list,
-        ),
+        get("/organisations/{org}/tokens", tokens, org_tokens::list),
         post(
             "/organisations/{org}/tokens",
             of(Right::CreateTokens),
@@ -132,34 +153,18 @@ pub fn table() -> Vec<Route> {
             of(Right::RevokeTokens),
             org_tokens::stop,
         ),
-        get(
-            "/organisations/{org}/policy",
-            of(Right::ReadPolicy),
-            org_policy::page,
-        ),
+        get("/organisations/{org}/policy", policy, org_policy::page),
         post(
             "/organisations/{org}/policy",
             of(Right::WritePolicy),
             org_policy::save,
         ),
-        post(
-            "/organisations/{org}/policy/preview",
-            of(Right::ReadPolicy),
-            org_policy::preview,
-        ),
-        get(
-            "/organisations/{org}/review",
-            of(Right::ReadTokens),
-            org_policy::review,
-        ),
+        post("/organisations/{org}/policy/preview", policy, org_policy::preview),
+        get("/organisations/{org}/review", tokens, org_policy::review),
         get(
             "/organisations/{org}/audit",
             of(Right::ReadAudit),
             org_policy::audit,
         ),
-        get("/users", Access::Operator, users::list),
-        post("/users", Access::Operator, users::add),
-        post("/users/{login}", Access::Operator, users::turn),
-        get("/audit", Access::Operator, org_policy::whole_audit),
     ]
 }

@@ -3,19 +3,19 @@
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use subtle::ConstantTimeEq as _;
 
 use super::cookie::Cookie;
 use super::door::{Asked, go, html, with_cookie};
 use super::routes::Answer;
 use super::shown::Frame;
 use super::trouble::{Trouble, sentence};
+use super::viewer::{form_key, is_key_of};
 use crate::secret::Secret;
 use crate::token_service::Error;
 
 /// Seconds for which a sign-in form is good.
 const FORM_SECONDS: i64 = 3600;
-/// Random bytes of its key.
+/// Random bytes of its cookie.
 const FORM_BYTES: usize = 32;
 
 #[derive(Template)]
@@ -38,12 +38,12 @@ pub(super) async fn form(asked: Asked) -> Answer {
 fn shown(asked: &Asked, next: &str, trouble: Option<String>) -> Answer {
     let mut bytes = [0_u8; FORM_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| Trouble::NotNow)?;
-    let form_key: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let given = Cookie::Form.given(&form_key, FORM_SECONDS, asked.behind_tls);
+    let cookie: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let given = Cookie::Form.given(&cookie, FORM_SECONDS, asked.behind_tls);
     let failed = trouble.is_some();
     let page = Page {
         frame: Frame::new("Sign in", "", None, asked.query("said")),
-        form_key,
+        form_key: form_key(&Secret::new(cookie.as_bytes())),
         next: next.to_owned(),
         trouble,
     };
@@ -59,7 +59,7 @@ pub(super) async fn begin(asked: Asked) -> Answer {
     let ours = asked
         .form_cookie
         .as_ref()
-        .is_some_and(|cookie| bool::from(cookie.expose().ct_eq(asked.field("key").as_bytes())));
+        .is_some_and(|cookie| is_key_of(cookie, asked.field("key")));
     let next = local(asked.field("next")).to_owned();
     if !ours {
         let told = "The form was too old, or the browser takes no cookies. Try once more.";

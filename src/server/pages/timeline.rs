@@ -44,7 +44,10 @@ fn said(action: &str, detail: &Value) -> (String, &'static str) {
             "",
         ),
         "verified" => verified(&detail["verdict"]),
-        "owners" => (format!("{} must hear of it", many("count")), ""),
+        "owners" => match many("count") {
+            1 => ("one person must hear of it".to_owned(), ""),
+            count => (format!("{count} people must hear of it"), ""),
+        },
         "told" => (format!("told {} by {}", text("owner"), text("channel")), ""),
         "not-told" => (
             behind(

@@ -125,14 +125,24 @@ impl Viewer {
 
     /// What every form of theirs carries.
     pub(super) fn form_key(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(b"unleak form v1\0");
-        hash.update(self.cookie.expose());
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        form_key(&self.cookie)
     }
 
     /// Whether a form is one that they were given.
-    pub(super) fn gave(&self, form_key: &str) -> bool {
-        bool::from(self.form_key().as_bytes().ct_eq(form_key.as_bytes()))
+    pub(super) fn gave(&self, given: &str) -> bool {
+        is_key_of(&self.cookie, given)
     }
+}
+
+/// The key of forms for whoever keeps this cookie: it tells nothing of the cookie.
+pub(super) fn form_key(cookie: &Secret) -> String {
+    let mut hash = Sha256::new();
+    hash.update(b"unleak form v1\0");
+    hash.update(cookie.expose());
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether a form carries the key for this cookie, in constant time.
+pub(super) fn is_key_of(cookie: &Secret, given: &str) -> bool {
+    bool::from(form_key(cookie).as_bytes().ct_eq(given.as_bytes()))
 }

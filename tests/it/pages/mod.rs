@@ -3,6 +3,8 @@
 
 mod acts;
 mod browser;
+mod client;
+mod leaked;
 mod leaks;
 mod matrix;
 mod measured;

@@ -6,29 +6,28 @@
 )]
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _};
 use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use serde_json::json;
 use tokio::runtime::Runtime;
-use unleak::finding::{RuleId, Severity};
-use unleak::leak::{Held, Identity, Leak, Owner, OwnerReason, Sighting, Verdict};
-use unleak::secret::{FingerprintKey, Secret};
+use unleak::leak::{Held, Leak, Verdict};
 use unleak::store::{Delivery, Store, StoreKey};
 use unleak::token_service::audit::Actor;
 use unleak::token_service::model::{Role, Scopes, Time};
 use unleak::token_service::{Holder, NewToken, ServerKey, TokenService};
 
-use crate::support::local::{Asked, Local, Said, runtime};
+pub(super) use super::client::{Answer, Browser};
+use super::leaked::{RULES, Service};
+pub(super) use super::leaked::{held, owner, page_of, secret};
+use crate::support::local::{Local, runtime};
 use crate::support::sought;
 use crate::support::tool::Tool;
 
 /// The patience of these tests: everything ends long before.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The operator key.
 pub(super) const OPERATOR: &str = "the operator key of the tests, 0123456789";
@@ -47,107 +46,6 @@ pub(super) const EVERY: &[Kept] = &[
     #[cfg(feature = "postgres-tests")]
     Kept::Postgres,
 ];
-
-/// A service whose tokens live until they are revoked. Odd numbers open acme, even ones beta.
-#[derive(Default)]
-pub(super) struct Service {
-    pub(super) dead: BTreeSet<String>,
-    pub(super) revoked: Vec<String>,
-    pub(super) broken: bool,
-}
-
-impl Service {
-    fn answer(&mut self, asked: &Asked) -> Said {
-        if self.broken {
-            return Said::empty(500);
-        }
-        match asked.line().as_str() {
-            "GET /me" => {
-                let token = asked.bearer().unwrap_or_default().to_owned();
-                if !token.starts_with("exm_R0000000000") || self.dead.contains(&token) {
-                    return Said::empty(401);
-                }
-                let number: u32 = token["exm_R0000000000".len()..].parse().unwrap_or_default();
-                let organisation = if number % 2 == 1 { "Acme" } else { "beta" };
-                let login = format!("mia{number}");
-                let email = format!("{login}@mail.example");
-                Said::json(
-                    200,
-                    &json!({"login": login, "email": email, "orgs": [organisation]}),
-                )
-            }
-            "POST /revoke" => {
-                let token = asked.json()["token"].as_str().unwrap_or_default().to_owned();
-                self.dead.insert(token.clone());
-                self.revoked.push(token);
-                Said::empty(202)
-            }
-            _ => Said::empty(404),
-        }
-    }
-}
-
-const RULES: &str = r#"
-[service]
-name = "Example"
-docs = "https://docs.example.com"
-
-[[rule]]
-id = "token"
-title = "Example token"
-pattern = '\b(?<secret>exm_[A-Za-z0-9]{24})\b'
-confidence = "high"
-severity = "critical"
-
-[verify]
-request = "GET {base}/me"
-headers = { Authorization = "Bearer {secret}" }
-live = [{ status = 200 }]
-dead = [{ status = 401, why = "revoked" }]
-identity = { principal = "/login", email = "/email", organisations = "/orgs/*" }
-
-[revoke]
-with = "secret"
-request = "POST {base}/revoke"
-body = '{"token":"{secret}"}'
-done = [{ status = 202 }]
-"#;
-
-/// The secret of a number.
-pub(super) fn secret(number: u32) -> String {
-    ["exm_R", &format!("{number:023}")].concat()
-}
-
-/// A leak of that secret that nobody asked about.
-pub(super) fn held(number: u32, place: &str) -> Held {
-    let secret = Secret::new(secret(number));
-    let now = Timestamp::now();
-    Held {
-        leak: Leak {
-            fingerprint: FingerprintKey::new("a key of tests").fingerprint(&secret),
-            rule: RuleId::new("example", "token"),
-            redacted: secret.redacted("exm_"),
-            severity: Severity::Critical,
-            sightings: vec![Sighting::reported(place)],
-            first_seen: now,
-            last_seen: now,
-            verdict: None,
-            identity: Identity::default(),
-            owners: Vec::new(),
-            notices: Vec::new(),
-            revocation: None,
-            containment: None,
-        },
-        secret,
-        parts: BTreeMap::new(),
-        facts: BTreeMap::new(),
-    }
-}
-
-/// The address of a leak's page.
-pub(super) fn page_of(number: u32) -> String {
-    format!("/leaks/{}/example/token", held(number, "x").leak.fingerprint)
-}
 
 /// The machine with its server.
 pub(super) struct Site {
@@ -364,6 +262,11 @@ impl Site {
         self.said.borrow_mut().retain(|(page, _)| page != what);
     }
 
+    /// A page that somebody got.
+    pub(super) fn got(&self, what: String, text: &str) {
+        self.said.borrow_mut().push((what, text.as_bytes().to_vec()));
+    }
+
     /// The log so far.
     pub(super) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
@@ -429,182 +332,4 @@ async fn furnish(tokens: &TokenService) {
         expires_at: Some(Time::now().plus_days(30)),
     };
     tokens.create(&asked, &by()).await.unwrap();
-}
-
-/// Somebody's browser: it keeps cookies and goes nowhere by itself.
-pub(super) struct Browser<'a> {
-    site: &'a Site,
-    client: reqwest::Client,
-    pub(super) cookies: RefCell<BTreeMap<String, String>>,
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) to: String,
-    pub(super) text: String,
-    pub(super) headers: Vec<(String, String)>,
-}
-
-impl Answer {
-    pub(super) fn header(&self, name: &str) -> &str {
-        let found = self.headers.iter().find(|(known, _)| known == name);
-        found.map_or("", |(_, value)| value.as_str())
-    }
-
-    /// The value of a hidden field.
-    pub(super) fn hidden(&self, name: &str) -> String {
-        let start = format!("name=\"{name}\" value=\"");
-        let at = self
-            .text
-            .find(&start)
-            .unwrap_or_else(|| panic!("no field {name}: {}", self.text));
-        let rest = &self.text[at + start.len()..];
-        rest.split('"').next().unwrap().to_owned()
-    }
-}
-
-impl<'a> Browser<'a> {
-    pub(super) fn new(site: &'a Site) -> Self {
-        let _installed = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .unwrap();
-        Self {
-            site,
-            client,
-            cookies: RefCell::default(),
-        }
-    }
-
-    pub(super) fn sign_in(&self, token: &str) -> Answer {
-        let key = self.get("/sign-in").hidden("key");
-        self.send("POST", "/sign-in", &[("key", &key), ("token", token)], &[])
-    }
-
-    pub(super) fn get(&self, path: &str) -> Answer {
-        self.send("GET", path, &[], &[])
-    }
-
-    /// The key of this session's forms.
-    pub(super) fn key(&self) -> String {
-        self.get("/organisations").hidden("key")
-    }
-
-    /// Sends a form with its key.
-    pub(super) fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        let key = self.key();
-        self.send("POST", path, &[&[("key", key.as_str())], fields].concat(), &[])
-    }
-
-    pub(super) fn send(
-        &self,
-        method: &str,
-        path: &str,
-        fields: &[(&str, &str)],
-        headers: &[(&str, &str)],
-    ) -> Answer {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self
-            .client
-            .request(method.clone(), format!("{}{path}", self.site.base));
-        let cookies = self.cookies.borrow().clone();
-        let cookies: Vec<String> = cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        if !cookies.is_empty() {
-            request = request.header("cookie", cookies.join("; "));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if method == reqwest::Method::POST {
-            let body: String = url::form_urlencoded::Serializer::new(String::new())
-                .extend_pairs(fields)
-                .finish();
-            request = request
-                .header("content-type", "application/x-www-form-urlencoded")
-                .body(body);
-        }
-        let answer = self.site.wait(async {
-            let response = request.send().await.unwrap();
-            let headers = response.headers().iter();
-            let headers: Vec<(String, String)> = headers
-                .map(|(name, value)| (name.to_string(), value.to_str().unwrap_or_default().to_owned()))
-                .collect();
-            let find = |name: &str| headers.iter().find(|(known, _)| known == name);
-            let streams = find("content-type").is_some_and(|(_, kind)| kind == "text/event-stream");
-            Answer {
-                status: response.status().as_u16(),
-                to: find("location").map(|(_, to)| to.clone()).unwrap_or_default(),
-                text: if streams {
-                    String::new()
-                } else {
-                    response.text().await.unwrap()
-                },
-                headers,
-            }
-        });
-        for (name, value) in &answer.headers {
-            if name == "set-cookie" {
-                self.keep(value);
-            }
-        }
-        let page = (format!("{method} {path}"), answer.text.clone().into_bytes());
-        self.site.said.borrow_mut().push(page);
-        answer
-    }
-
-    fn keep(&self, cookie: &str) {
-        let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-        let mut cookies = self.cookies.borrow_mut();
-        if value.is_empty() {
-            cookies.remove(name);
-        } else {
-            self.site.keep_secret(value);
-            cookies.insert(name.to_owned(), value.to_owned());
-        }
-    }
-
-    /// The first events of a stream.
-    pub(super) fn events(&self, path: &str, enough: impl Fn(&str) -> bool) -> String {
-        let cookies = self.cookies.borrow().clone();
-        let cookies: Vec<String> = cookies
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        let request = self
-            .client
-            .get(format!("{}{path}", self.site.base))
-            .header("cookie", cookies.join("; "));
-        self.site.wait(async {
-            let mut response = request.send().await.unwrap();
-            assert_eq!(response.status().as_u16(), 200);
-            let mut text = String::new();
-            let all = async {
-                while let Some(piece) = response.chunk().await.unwrap() {
-                    text.push_str(&String::from_utf8_lossy(&piece));
-                    if enough(&text) {
-                        break;
-                    }
-                }
-            };
-            let _in_time = tokio::time::timeout(PATIENCE, all).await;
-            text
-        })
-    }
-}
-
-/// An owner for a leak made by hand.
-pub(super) fn owner(name: &str) -> Owner {
-    Owner {
-        name: name.to_owned(),
-        email: Some(format!("{name}@mail.example")),
-        reason: OwnerReason::Committer,
-        organisation: None,
-    }
 }

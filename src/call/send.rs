@@ -74,6 +74,18 @@ fn client(settings: &CallSettings, trust: Trust, names: &Arc<Names>) -> reqwest:
 }
 
 impl Caller {
+    /// Why it may go there; a listed host that is reached elsewhere is replaced.
+    fn way_to(&self, service: &Service, filled: &mut Filled) -> Result<Trust, CallError> {
+        let trust = self.0.guard.admit(service, &filled.url)?;
+        Ok(match self.0.guard.instead(service, &filled.url) {
+            Some(url) => {
+                filled.url = url;
+                Trust::Configured
+            }
+            None => trust,
+        })
+    }
+
     pub(super) async fn send(
         &self,
         service: &Service,
@@ -83,11 +95,7 @@ impl Caller {
         may_repeat: bool,
     ) -> Result<Reply, CallError> {
         let inner = &self.0;
-        let mut trust = inner.guard.admit(service, &filled.url)?;
-        if let Some(url) = inner.guard.instead(service, &filled.url) {
-            filled.url = url;
-            trust = Trust::Configured;
-        }
+        let trust = self.way_to(service, &mut filled)?;
         let (client, names) = inner.clients.of(trust);
         let host = filled.url.host_str().unwrap_or_default().to_owned();
         let port = filled.url.port_or_known_default().unwrap_or_default();

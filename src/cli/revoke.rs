@@ -14,6 +14,7 @@ use super::verify::{self, Format};
 use crate::leak::{Leak, Revocation, Verdict};
 use crate::policy::{self, Action};
 use crate::respond::Response;
+use crate::revoke::Plan;
 
 /// Revoke one leaked token, after showing the plan and asking; proved by asking its service again
 #[derive(Args, Debug)]
@@ -47,10 +48,7 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
     let (held, response) = responder.examine(subject.held, &context.rules).await?;
     let json = args.format == Format::Json;
     if !json {
-        response
-            .steps
-            .iter()
-            .try_for_each(|step| writeln!(out, "{step}"))?;
+        steps(&response, out)?;
         verify::identity(&held.leak.identity, out)?;
     }
     if let Some(Verdict::Dead { why, .. }) = &response.leak.verdict {
@@ -74,26 +72,17 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
     } else {
         Action::Revoke
     };
-    let open = if args.contain {
-        plan.can_contain()
-    } else {
-        plan.can_revoke()
-    };
-    if !open {
-        let page = plan.page().map(|page| format!("by hand: {page}"));
-        return Err(Hinted::incomplete(
-            format!("no way to {action} is open to us: nothing was sent"),
-            page.unwrap_or_else(|| "the plan says what each way needs".to_owned()),
-        ));
-    }
+    is_open(&plan, action)?;
     let for_ever = if args.contain { "" } else { " for ever" };
-    let asks = !args.yes && !json;
-    if json && !args.yes {
-        return Ok(Exit::Incomplete);
-    }
-    if asks && !agreed(out, &format!("{action} {}{for_ever}?", held.leak.redacted))? {
-        writeln!(out, "nothing was done; --yes does it without asking")?;
-        return Ok(Exit::Incomplete);
+    let question = format!("{action} {}{for_ever}?", held.leak.redacted);
+    match (args.yes, json) {
+        (true, _) => {}
+        (false, true) => return Ok(Exit::Incomplete),
+        (false, false) if agreed(out, &question)? => {}
+        (false, false) => {
+            writeln!(out, "nothing was done; --yes does it without asking")?;
+            return Ok(Exit::Incomplete);
+        }
     }
     let by = context.config.environment().user.clone();
     let standing = responder.standing(&held.leak).await?;
@@ -102,10 +91,7 @@ pub async fn run(args: RevokeArgs, context: &Context, out: &mut dyn Write) -> Re
     let response = responder.carry_out(order, held, &context.rules).await?;
     match json {
         true => write_json(&response, out)?,
-        false => response
-            .steps
-            .iter()
-            .try_for_each(|step| writeln!(out, "{step}"))?,
+        false => steps(&response, out)?,
     }
     Ok(ended(&response.leak, action))
 }
@@ -119,6 +105,30 @@ pub(super) fn ended(leak: &Leak, action: Action) -> Exit {
     let done =
         matches!(state, Some(Revocation::Done { .. })) || leak.verdict.as_ref().is_some_and(Verdict::is_dead);
     if done { Exit::Clean } else { Exit::Incomplete }
+}
+
+/// An error with the page for a person where no way is open to us.
+fn is_open(plan: &Plan, action: Action) -> Result<()> {
+    let open = match action {
+        Action::Contain => plan.can_contain(),
+        Action::Revoke => plan.can_revoke(),
+    };
+    if open {
+        return Ok(());
+    }
+    let page = plan.page().map(|page| format!("by hand: {page}"));
+    Err(Hinted::incomplete(
+        format!("no way to {action} is open to us: nothing was sent"),
+        page.unwrap_or_else(|| "the plan says what each way needs".to_owned()),
+    ))
+}
+
+fn steps(response: &Response, out: &mut dyn Write) -> Result<()> {
+    response
+        .steps
+        .iter()
+        .try_for_each(|step| writeln!(out, "{step}"))?;
+    Ok(())
 }
 
 /// How it ended, for a program.

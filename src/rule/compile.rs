@@ -1,7 +1,7 @@
 //! The compiled form: a rule file checked for what a machine can check at once, ready for the scan.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, bail};
@@ -290,14 +290,9 @@ fn calling(rule: &RuleFile) -> Vec<String> {
     }
 }
 
-fn one(
-    place: usize,
-    file: RuleFile,
-    shape: keywords::Shape,
-    imported: Imported,
-    service: &Arc<Service>,
-) -> Result<Rule> {
-    if imported.secret == SecretGroup::Named && !shape.groups.iter().any(|group| group == "secret") {
+/// The groups that a rule speaks of must be in its pattern.
+fn groups(file: &RuleFile, shape: &keywords::Shape, secret: SecretGroup) -> Result<()> {
+    if secret == SecretGroup::Named && !shape.groups.iter().any(|group| group == "secret") {
         bail!("the pattern has no group (?<secret>…)");
     }
     if let Some(decode) = file
@@ -313,6 +308,31 @@ fn one(
     if let Some(lost) = file.facts.iter().find(|group| !shape.groups.contains(group)) {
         bail!("facts names {lost:?}, a group that the pattern does not have");
     }
+    Ok(())
+}
+
+/// Parts that are taken where they stand near, by full id.
+fn near(service: &Service, written: &BTreeMap<String, Vec<String>>) -> Vec<(String, Vec<RuleId>)> {
+    let full = |rules: &Vec<String>| {
+        rules
+            .iter()
+            .map(|other| RuleId::new(&service.name, other))
+            .collect()
+    };
+    written
+        .iter()
+        .map(|(name, rules)| (name.clone(), full(rules)))
+        .collect()
+}
+
+fn one(
+    place: usize,
+    file: RuleFile,
+    shape: keywords::Shape,
+    imported: Imported,
+    service: &Arc<Service>,
+) -> Result<Rule> {
+    groups(&file, &shape, imported.secret)?;
     let context = file.context.as_ref().map(Context::of);
     let keywords = shape.keywords;
     if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
@@ -353,14 +373,7 @@ fn one(
             .iter()
             .map(|other| RuleId::new(&service.name, other))
             .collect(),
-        near: file
-            .near
-            .iter()
-            .map(|(name, rules)| {
-                let rules = rules.iter().map(|other| RuleId::new(&service.name, other));
-                (name.clone(), rules.collect())
-            })
-            .collect(),
+        near: near(service, &file.near),
         facts: file.facts.into_iter().map(Cow::Owned).collect(),
         decodes: file.decode.is_some(),
         secret: imported.secret,

@@ -68,9 +68,11 @@ impl Answers {
     /// Those of the file that are not too old; with `refresh` none of them is given, and all are replaced.
     pub fn open(file: &Path, kept: Kept, refresh: bool) -> Self {
         let readable = fs::metadata(file).is_ok_and(|data| data.len() <= LARGEST);
-        let text = readable
-            .then(|| fs::read(file).unwrap_or_default())
-            .unwrap_or_default();
+        let text = if readable {
+            fs::read(file).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
         let mut known: BTreeMap<String, Known> = serde_json::from_slice(&text).unwrap_or_default();
         let now = Timestamp::now();
         known.retain(|_, one| is_fresh(one, kept, now));

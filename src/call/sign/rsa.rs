@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
-use super::super::CallError;
+use crate::call::CallError;
 
 /// The key in a text; in a JSON file its lines are divided by a written `\n`.
 fn key(text: &str) -> Result<RsaKeyPair, CallError> {
@@ -38,13 +38,13 @@ pub(super) fn sign(key_text: &str, text: &str) -> Result<Vec<u8>, CallError> {
 }
 
 /// The public half of a private key, as PKCS #1 writes it; nothing, if it is no RSA key.
-pub(in super::super) fn public_key(text: &str) -> Option<Vec<u8>> {
+pub(in crate::call) fn public_key(text: &str) -> Option<Vec<u8>> {
     Some(key(text).ok()?.public().as_ref().to_vec())
 }
 
 /// Whether a certificate in PEM is of this public key. A certificate holds the key as PKCS #1 writes it, whole: its
 /// modulus of 2,048 bits or more stands nowhere by chance.
-pub(in super::super) fn certificate_holds(certificate: &str, public: &[u8]) -> bool {
+pub(in crate::call) fn certificate_holds(certificate: &str, public: &[u8]) -> bool {
     CertificateDer::from_pem_slice(certificate.as_bytes())
         .is_ok_and(|der| !public.is_empty() && memchr::memmem::find(&der, public).is_some())
 }

@@ -45,33 +45,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
         );
     }
     if let Some(file) = rule.revoke() {
-        for (at, one) in file.ways().enumerate() {
-            let place = if at == 0 {
-                "[revoke]".to_owned()
-            } else {
-                format!("[revoke] otherwise no. {at}")
-            };
-            notes.add_unless(
-                !one.everywhere || !rule.service.head().regions.is_empty(),
-                format!("{place} everywhere is set, but the service has no regions"),
-                "list service.regions, or leave everywhere out",
-            );
-            notes.add_unless(
-                at == 0 || one.otherwise.is_empty(),
-                format!("{place} has an otherwise of its own"),
-                "list all ways under [revoke], in order",
-            );
-            ways::revocation(rule, one, place, &online, notes);
-        }
-        let reversible: Vec<bool> = file
-            .ways()
-            .map(|way| way.reversible || way.with == With::Session)
-            .collect();
-        notes.add_unless(
-            reversible.is_sorted_by(|a, b| a >= b),
-            "[revoke] a way that can be undone stands behind one that cannot",
-            "put it first",
-        );
+        ways::revocations(rule, file, &online, notes);
     }
 }
 

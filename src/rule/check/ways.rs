@@ -17,7 +17,7 @@ pub(super) fn authority(place: &str, with: With, calls: &[CallFile], notes: &mut
     let of_operator = |name: &str| name == "operator" || name.starts_with("operator-");
     let operator = calls
         .iter()
-        .flat_map(|call| calls::all_holes(call))
+        .flat_map(calls::all_holes)
         .any(|hole| hole.names().any(of_operator));
     let secret = calls.iter().any(|call| uses(call, "secret"));
     match with {
@@ -35,13 +35,38 @@ pub(super) fn authority(place: &str, with: With, calls: &[CallFile], notes: &mut
     }
 }
 
-pub(super) fn revocation(
-    rule: &Rule,
-    one: &RevokeFile,
-    place: String,
-    known: &BTreeSet<String>,
-    notes: &mut Notes<'_>,
-) {
+/// Proves all ways of a revocation, and their order.
+pub(super) fn revocations(rule: &Rule, file: &RevokeFile, known: &BTreeSet<String>, notes: &mut Notes<'_>) {
+    for (at, one) in file.ways().enumerate() {
+        let place = if at == 0 {
+            "[revoke]".to_owned()
+        } else {
+            format!("[revoke] otherwise no. {at}")
+        };
+        notes.add_unless(
+            !one.everywhere || !rule.service.head().regions.is_empty(),
+            format!("{place} everywhere is set, but the service has no regions"),
+            "list service.regions, or leave everywhere out",
+        );
+        notes.add_unless(
+            at == 0 || one.otherwise.is_empty(),
+            format!("{place} has an otherwise of its own"),
+            "list all ways under [revoke], in order",
+        );
+        revocation(rule, one, place, known, notes);
+    }
+    let reversible: Vec<bool> = file
+        .ways()
+        .map(|way| way.reversible || way.with == With::Session)
+        .collect();
+    notes.add_unless(
+        reversible.is_sorted_by(|a, b| a >= b),
+        "[revoke] a way that can be undone stands behind one that cannot",
+        "put it first",
+    );
+}
+
+fn revocation(rule: &Rule, one: &RevokeFile, place: String, known: &BTreeSet<String>, notes: &mut Notes<'_>) {
     notes.add_unless(
         one.collateral.as_ref().is_none_or(|what| !what.trim().is_empty()),
         format!("{place} collateral is empty"),

@@ -115,25 +115,7 @@ impl Stage {
     /// One step by itself, and behind it one of ours: what it found stands in our request, and that it ended the way is
     /// seen by ours not being sent.
     async fn step(&self, rule: &Rule, held: &Held, exchange: &Exchange) -> (String, Vec<String>) {
-        let steps = match exchange.ask.as_str() {
-            "contain" => rule.contain().expect("a [contain]").steps(),
-            "finish" => rule
-                .revoke()
-                .expect("a [revoke]")
-                .ways()
-                .nth(exchange.way - 1)
-                .unwrap()
-                .finish
-                .clone(),
-            "revoke" => rule
-                .revoke()
-                .expect("a [revoke]")
-                .ways()
-                .nth(exchange.way - 1)
-                .unwrap()
-                .steps(),
-            other => panic!("X-Ask: {other} is nothing that is asked"),
-        };
+        let steps = steps_of(rule, exchange);
         let step = &steps[exchange.step - 1];
         let base = format!("http://{}", self.address);
         let organisation = "acme".to_owned();
@@ -172,20 +154,7 @@ impl Stage {
             (None, Outcome::Accepted) => "already",
             (None, _) => "refused",
         };
-        let read = reached
-            .unwrap_or_default()
-            .split_whitespace()
-            .next()
-            .unwrap_or_default();
-        let read = read
-            .split('/')
-            .skip(1)
-            .map(|value| percent_encoding::percent_decode_str(value).decode_utf8_lossy());
-        let found = taken
-            .iter()
-            .zip(read)
-            .map(|(name, value)| format!("{name} = {value}"));
-        (outcome.to_owned(), found.collect())
+        (outcome.to_owned(), found_in(reached, &taken))
     }
 }
 
@@ -237,7 +206,6 @@ fn held(rule: &Rule, exchange: &Exchange) -> Held {
         true => Secret::new(key::pem()),
         false => Secret::new(&example.as_bytes()[judged.range.clone()]),
     };
-    let now = Timestamp::now();
     let mut identity = Identity {
         organisations: vec!["acme".to_owned()],
         principal: Some("mia".to_owned()),
@@ -269,33 +237,76 @@ fn held(rule: &Rule, exchange: &Exchange) -> Held {
             _ => drop(facts.insert(name.clone(), value.clone())),
         }
     }
-    let parts = rule
-        .part_rules()
-        .map(|id| (id.rule().to_owned(), Secret::new("a-part-of-it")));
-    let near = rule
-        .near
-        .iter()
-        .map(|(name, _)| (name.clone(), Secret::new("a-part-of-it")));
+    // Each its own: what stands under two names would be taken for a secret that slipped into a URL.
+    let needed = rule.needs.iter().map(RuleId::rule);
+    let names = needed.chain(rule.near.iter().map(|(name, _)| name.as_str()));
+    let parts = names.map(|name| (name.to_owned(), Secret::new(format!("the-part-{name}"))));
     Held {
-        leak: Leak {
-            fingerprint: FingerprintKey::new("test").fingerprint(&secret),
-            rule: RuleId::clone(&rule.id),
-            redacted: secret.redacted(&rule.prefix),
-            severity: rule.severity,
-            sightings: Vec::new(),
-            first_seen: now,
-            last_seen: now,
-            verdict: None,
-            identity,
-            owners: Vec::new(),
-            notices: Vec::new(),
-            revocation: None,
-            containment: None,
-        },
-        parts: parts.chain(near).collect(),
+        leak: leak(rule, &secret, identity),
+        parts: parts.collect(),
         secret,
         facts,
     }
+}
+
+fn leak(rule: &Rule, secret: &Secret, identity: Identity) -> Leak {
+    let now = Timestamp::now();
+    Leak {
+        fingerprint: FingerprintKey::new("test").fingerprint(secret),
+        rule: RuleId::clone(&rule.id),
+        redacted: secret.redacted(&rule.prefix),
+        severity: rule.severity,
+        sightings: Vec::new(),
+        first_seen: now,
+        last_seen: now,
+        verdict: None,
+        identity,
+        owners: Vec::new(),
+        notices: Vec::new(),
+        revocation: None,
+        containment: None,
+    }
+}
+
+/// The steps that the exchange is one of.
+fn steps_of(rule: &Rule, exchange: &Exchange) -> Vec<StepFile> {
+    match exchange.ask.as_str() {
+        "contain" => rule.contain().expect("a [contain]").steps(),
+        "finish" => rule
+            .revoke()
+            .expect("a [revoke]")
+            .ways()
+            .nth(exchange.way - 1)
+            .unwrap()
+            .finish
+            .clone(),
+        "revoke" => rule
+            .revoke()
+            .expect("a [revoke]")
+            .ways()
+            .nth(exchange.way - 1)
+            .unwrap()
+            .steps(),
+        other => panic!("X-Ask: {other} is nothing that is asked"),
+    }
+}
+
+/// What our own request says that was taken of the entry.
+fn found_in(reached: Option<&str>, taken: &[String]) -> Vec<String> {
+    let read = reached
+        .unwrap_or_default()
+        .split_whitespace()
+        .next()
+        .unwrap_or_default();
+    let read = read
+        .split('/')
+        .skip(1)
+        .map(|value| percent_encoding::percent_decode_str(value).decode_utf8_lossy());
+    let found = taken
+        .iter()
+        .zip(read)
+        .map(|(name, value)| format!("{name} = {value}"));
+    found.collect()
 }
 
 /// The names that the questions of the rule need.

@@ -22,8 +22,8 @@ mod lead;
 mod steps;
 
 /// Fields of a rule that are read from the text of its file when they are first needed.
-const LATER: [&str; 8] = [
-    "title", "costly", "accepts", "rejects", "verify", "owners", "contain", "revoke",
+const LATER: [&str; 10] = [
+    "title", "costly", "accepts", "rejects", "verify", "owners", "contain", "revoke", "weight", "use",
 ];
 
 #[expect(
@@ -145,7 +145,15 @@ fn field_of(field: &str, value: &Value) -> Result<String> {
         ("looks", Value::String(word)) => format!("looks: Some(Looks::{}), ", variant(word)),
         ("confidence", Value::String(word)) => format!("confidence: Confidence::{}, ", variant(word)),
         ("severity", Value::String(word)) => format!("severity: Severity::{}, ", variant(word)),
-        ("published" | "needs", value) => {
+        ("near", value) => {
+            let near: std::collections::BTreeMap<String, Vec<String>> = value.clone().try_into()?;
+            let parts: Vec<String> = near
+                .iter()
+                .map(|(name, rules)| format!("({name:?}, &{rules:?})"))
+                .collect();
+            format!("near: &[{}], ", parts.join(", "))
+        }
+        ("published" | "needs" | "facts", value) => {
             let words: Vec<String> = value.clone().try_into()?;
             format!("{field}: &{words:?}, ")
         }

@@ -8,7 +8,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{CommitInfo, Finding, RuleId, Severity};
+use crate::finding::{CommitInfo, Finding, RuleId, ScanPath, Severity};
 use crate::secret::{Fingerprint, Secret};
 
 /// Why a token is dead.
@@ -99,6 +99,9 @@ pub struct Identity {
     pub organisations: Vec<String>,
     /// Scopes or permissions.
     pub scopes: Vec<String>,
+    /// Scopes that its use does not need, where the rule file knows what that is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_privileged: Vec<String>,
     /// Further values that later calls of the same service need, such as a numeric id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub more: BTreeMap<String, String>,
@@ -121,6 +124,7 @@ impl Identity {
         for (mine, theirs) in [
             (&mut self.organisations, other.organisations),
             (&mut self.scopes, other.scopes),
+            (&mut self.over_privileged, other.over_privileged),
         ] {
             for item in theirs {
                 if !mine.contains(&item) {
@@ -148,6 +152,12 @@ pub enum OwnerReason {
     CodeOwner,
     /// Nobody else was found; the configuration names them.
     Fallback,
+    /// No person but a room or service that the configuration names, such as a Slack channel.
+    Channel,
+    /// The policy names them as one who may say yes.
+    Approver,
+    /// Nobody has acted, and the policy names them for that case.
+    Escalation,
 }
 
 impl fmt::Display for OwnerReason {
@@ -158,6 +168,9 @@ impl fmt::Display for OwnerReason {
             Self::Committer => "committed it",
             Self::CodeOwner => "owns the file it stands in (CODEOWNERS)",
             Self::Fallback => "named in the configuration for leaks without an owner",
+            Self::Channel => "the configuration sends leaks there",
+            Self::Approver => "named by the policy to say yes or no",
+            Self::Escalation => "named by the policy for leaks that nobody sees to",
         })
     }
 }
@@ -192,7 +205,7 @@ impl Owner {
 pub struct Notice {
     /// Who.
     pub owner: Owner,
-    /// The channel: `email`, `webhook` or `outbox`.
+    /// The channel, such as `email` or `slack`; for all but the first notice with what it was about: `email, revoked`.
     pub channel: String,
     /// When it was handed over.
     pub sent_at: Timestamp,
@@ -242,13 +255,13 @@ impl Revocation {
 /// One place where the secret was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
-    /// `worktree`, `staged`, `history`, `stdin`.
+    /// `worktree`, `staged`, `history`, `stdin`, `report`.
     pub origin: String,
-    /// Path, escaped for display.
+    /// Path, escaped for display; the URL, or the reporter's word for the place, for a report.
     pub path: String,
-    /// Line, from 1.
+    /// Line, from 1; 0 where nobody said.
     pub line: usize,
-    /// Column in characters, from 1.
+    /// Column in characters, from 1; 0 where nobody said.
     pub column: usize,
     /// The commit that brought it in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -265,6 +278,17 @@ impl Sighting {
             line: at.line,
             column: at.column,
             commit: at.origin.commit().cloned(),
+        }
+    }
+
+    /// A place that somebody reported: its URL, or their word for it, escaped for display.
+    pub fn reported(place: &str) -> Self {
+        Self {
+            origin: "report".to_owned(),
+            path: ScanPath::new(place.trim().as_bytes()).to_string(),
+            line: 0,
+            column: 0,
+            commit: None,
         }
     }
 }

@@ -16,6 +16,7 @@
 //! | [`notify`] | telling them |
 //! | [`contain`], [`revoke`] | ending it, and proving it ended |
 //! | [`report`] | a scan as text, JSON or SARIF |
+//! | [`database`] | SQLite and PostgreSQL with one face |
 //! | [`store`] | what is remembered, and the ledger |
 //! | [`respond`] | the life of one leak |
 //! | [`token_service`] | the embedded token service |
@@ -29,6 +30,7 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod contain;
+pub mod database;
 pub mod finding;
 pub mod leak;
 pub mod notify;

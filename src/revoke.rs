@@ -6,6 +6,7 @@
 use std::fmt;
 
 use futures_util::future::BoxFuture;
+use serde::Serialize;
 
 use crate::call::Caller;
 use crate::call::steps::{self, Outcome};
@@ -18,7 +19,7 @@ use crate::rule::file::{RevokeFile, With};
 use crate::verify::Verifier;
 
 /// What could be done about a token, worked out without any call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Plan {
     /// What is meant, without the secret.
     pub token: String,
@@ -83,7 +84,22 @@ fn look(caller: &Caller, rule: &Rule, held: &Held, file: &RevokeFile) -> Way {
         .next()
         .flatten();
     let values = way::values(held, caller, service, base, place.as_ref());
-    way::look(service, file.with, &steps, file.page.as_ref(), &bases, &values)
+    Way {
+        effect: effect(file, caller.settings(&service.name).finish),
+        ..way::look(service, file.with, &steps, file.page.as_ref(), &bases, &values)
+    }
+}
+
+/// What a way does besides ending the token, for the plan.
+fn effect(file: &RevokeFile, finish: bool) -> Option<String> {
+    let undone = match (file.reversible, file.finish.is_empty()) {
+        (false, _) => None,
+        (true, false) if finish => Some("switched off, and made final once it is proved dead"),
+        (true, _) => Some("can be undone"),
+    };
+    let collateral = file.collateral.as_ref().map(|what| format!("collateral: {what}"));
+    let said: Vec<String> = undone.map(str::to_owned).into_iter().chain(collateral).collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Revokes a token by the first way that is open and that the service takes, and proves it.
@@ -109,15 +125,16 @@ pub async fn revoke(
     };
     let plan = plan(caller, rule, held);
     let mut refusals = Vec::new();
-    let files = rule.revoke().into_iter().flat_map(|file| file.ways());
-    for (file, way) in files.zip(&plan.ways) {
+    // Collected: an iterator of closures cannot be held across a question by what may move between threads.
+    let files: Vec<&RevokeFile> = rule.revoke().into_iter().flat_map(|file| file.ways()).collect();
+    for (file, way) in files.into_iter().zip(&plan.ways) {
         if let Some(why) = &way.closed {
             refusals.push(why.clone());
             continue;
         }
         match task.go(file).await {
-            Outcome::Accepted => return task.prove(&plan, file.with, None).await,
-            Outcome::Lost(why) => return task.prove(&plan, file.with, Some(why)).await,
+            Outcome::Accepted => return task.prove(&plan, file, None).await,
+            Outcome::Lost(why) => return task.prove(&plan, file, Some(why)).await,
             // A further way would meet the same limit, and this one is the one to take.
             Outcome::NotNow(why) => {
                 refusals.push(why);
@@ -159,6 +176,34 @@ struct Task<'a> {
 }
 
 impl Task<'_> {
+    /// Makes final what is proved, where the operator wants that; what could not be done is said and changes nothing.
+    async fn finish(&self, file: &RevokeFile) -> String {
+        let service = &self.rule.service;
+        if !file.reversible {
+            return String::new();
+        }
+        if file.finish.is_empty() || !self.caller.settings(&service.name).finish {
+            return ", can be undone".to_owned();
+        }
+        let base = match way::bases(self.caller, service, self.held, file.with, false) {
+            Ok(bases) => way::home(self.held, &bases).to_owned(),
+            Err(error) => return format!(", not made final: {error}"),
+        };
+        let touch = || -> BoxFuture<'_, bool> { Box::pin(async { false }) };
+        let run = steps::Run {
+            caller: self.caller,
+            service,
+            touch: &touch,
+        };
+        let values = way::values(self.held, self.caller, service, &base, None);
+        match run.steps(&file.finish, values).await {
+            Outcome::Accepted => ", then made final".to_owned(),
+            Outcome::Refused(why) | Outcome::NotNow(why) | Outcome::Lost(why) => {
+                format!(", can be undone; not made final: {why}")
+            }
+        }
+    }
+
     /// Goes one way: on each of its bases and in each organisation, up to the first that takes it, or everywhere.
     async fn go(&self, file: &RevokeFile) -> Outcome {
         let (service, steps) = (&self.rule.service, file.steps());
@@ -182,10 +227,11 @@ impl Task<'_> {
         };
         let places = way::places(self.caller, service, self.held, &steps);
         let (mut accepted, mut lost, mut refused, mut not_now) = (false, Vec::new(), Vec::new(), false);
-        for (base, place) in bases
+        let targets: Vec<_> = bases
             .iter()
             .flat_map(|base| places.iter().map(move |place| (base, place)))
-        {
+            .collect();
+        for (base, place) in targets {
             let values = way::values(self.held, self.caller, service, base, place.as_ref());
             let at = place
                 .as_ref()
@@ -212,7 +258,7 @@ impl Task<'_> {
     }
 
     /// Asks until the token is dead, or until the limit. `lost` says what is known where the answer was lost.
-    async fn prove(&self, plan: &Plan, with: With, lost: Option<String>) -> Revocation {
+    async fn prove(&self, plan: &Plan, file: &RevokeFile, lost: Option<String>) -> Revocation {
         let limit = self.verifier.limit(self.rule);
         let proof = self
             .verifier
@@ -223,7 +269,7 @@ impl Task<'_> {
         let last = match proof {
             Ok(()) => {
                 return Revocation::Done {
-                    with: name(with).to_owned(),
+                    with: format!("{}{}", name(file.with), self.finish(file).await),
                 };
             }
             Err(last) => last,

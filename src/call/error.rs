@@ -88,6 +88,11 @@ fn missing(name: &str, service: &str) -> String {
         }
         "base" | "region" => format!("no base URL is known: set services.{service}.bases"),
         "principal" | "email" => format!("the service did not tell whose token it is ({name})"),
+        _ if let Some(other) = name.strip_prefix("operator-") => {
+            format!(
+                "a credential of the operator's is not configured: set services.{service}.credentials.{other}"
+            )
+        }
         _ => format!("no value is known for {{{name}}}: set services.{service}.values.{name}"),
     }
 }

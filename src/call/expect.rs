@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Reply;
-use crate::rule::file::Expect;
+use super::{Reply, Values, sign, template};
+use crate::rule::file::{Expect, Filled};
 
 /// Most values that one pointer selects.
 const MOST_SELECTED: usize = 10_000;
@@ -11,7 +11,16 @@ const MOST_SELECTED: usize = 10_000;
 /// Whether all that the expectation gives holds. One that gives nothing holds of no reply, nor does one that only says
 /// what the body is without.
 pub fn matches(expect: &Expect, reply: &Reply) -> bool {
-    if expect.status.is_none() && expect.body.is_none() && expect.json.is_empty() {
+    let says_more = expect.absent.is_some() || expect.certifies.is_some();
+    if expect.status.is_none() && expect.body.is_none() && expect.json.is_empty() && !says_more {
+        return false;
+    }
+    if says_more
+        && !expect
+            .filled
+            .as_ref()
+            .is_some_and(|filled| filled_matches(expect, filled, reply))
+    {
         return false;
     }
     expect.status.is_none_or(|status| status == reply.status)
@@ -28,6 +37,37 @@ pub fn matches(expect: &Expect, reply: &Reply) -> bool {
                 .json()
                 .is_some_and(|json| select(json, pointer).contains(&wanted))
         })
+}
+
+/// Whether what is only known with a call's values holds, too.
+fn filled_matches(expect: &Expect, filled: &Filled, reply: &Reply) -> bool {
+    let Some(json) = reply.json().filter(|json| json.is_object()) else {
+        return false;
+    };
+    let absent = |pointer: &String| select(json, pointer).is_empty();
+    let certifies = |(pointer, key): &(String, Vec<u8>)| {
+        let certificate = select(json, pointer).first().and_then(|value| value.as_str());
+        certificate.is_some_and(|text| sign::certificate_holds(text, key))
+    };
+    (expect.absent.is_none() || filled.absent.as_ref().is_some_and(absent))
+        && (expect.certifies.is_none() || filled.certifies.as_ref().is_some_and(certifies))
+}
+
+/// The expectations with a call's values filled in. What cannot be filled in holds of no reply.
+pub fn fill(expects: &[Expect], values: &Values) -> Vec<Expect> {
+    let pointer = |text: &Option<String>| template::fill_pointer(text.as_ref()?, values).ok();
+    let key = || values.get("secret").and_then(|(text, _)| sign::public_key(text));
+    let one = |expect: &Expect| {
+        let filled = Filled {
+            absent: pointer(&expect.absent),
+            certifies: pointer(&expect.certifies).zip(key()),
+        };
+        Expect {
+            filled: Some(filled),
+            ..expect.clone()
+        }
+    };
+    expects.iter().map(one).collect()
 }
 
 /// Whether one of them holds.

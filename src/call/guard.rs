@@ -4,14 +4,17 @@
 //! resolved once, every address of it is checked, and the connection is made to those addresses and no others.
 
 use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Origin, Url};
 
+use super::address::is_public;
+use super::instead::Instead;
 use super::{CallError, ServiceSettings};
 use crate::rule::Service;
 
@@ -30,14 +33,15 @@ pub(super) enum Trust {
 /// The configured bases, by service.
 pub(super) struct Guard {
     configured: BTreeMap<String, Vec<(String, Origin)>>,
+    instead: BTreeMap<String, Instead>,
 }
 
 impl Guard {
     pub(super) fn new(services: &BTreeMap<String, ServiceSettings>) -> Result<Self> {
-        let mut configured = BTreeMap::new();
+        let (mut configured, mut instead) = (BTreeMap::new(), BTreeMap::new());
         for (name, settings) in services {
             let mut bases = Vec::new();
-            for base in &settings.bases {
+            for base in settings.bases.iter().chain(settings.instances.keys()) {
                 let Some(url) = Url::parse(base).ok().filter(is_http) else {
                     bail!("services.{name}.bases: each one is a URL such as https://{name}.example.com");
                 };
@@ -50,8 +54,9 @@ impl Guard {
                 bases.push((url.as_str().trim_end_matches('/').to_owned(), url.origin()));
             }
             configured.insert(name.clone(), bases);
+            instead.insert(name.clone(), Instead::new(name, &settings.instead)?);
         }
-        Ok(Self { configured })
+        Ok(Self { configured, instead })
     }
 
     /// The configured bases of a service, without a slash at the end.
@@ -60,6 +65,11 @@ impl Guard {
             .iter()
             .map(|(base, _)| base.clone())
             .collect()
+    }
+
+    /// Where a URL of a listed host is asked instead, if the configuration says so.
+    pub(super) fn instead(&self, service: &Service, url: &Url) -> Option<Url> {
+        self.instead.get(&service.name)?.of(url)
     }
 
     fn origins(&self, service: &str) -> &[(String, Origin)] {
@@ -77,6 +87,10 @@ impl Guard {
             .origins(&service.name)
             .iter()
             .any(|(_, known)| *known == origin)
+            || self
+                .instead
+                .get(&service.name)
+                .is_some_and(|to| to.leads_to(&origin))
         {
             return Ok(Trust::Configured);
         }
@@ -154,6 +168,14 @@ fn has_more_than_a_path(url: &Url) -> bool {
 pub(super) struct Names {
     trust: Trust,
     pinned: Mutex<HashMap<String, (Vec<SocketAddr>, Instant)>>,
+    lookup: Lookup,
+}
+
+/// Asks the name servers.
+type Lookup = fn(String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>>;
+
+fn by_the_system(name: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
+    Box::pin(async move { Ok(tokio::net::lookup_host((name.as_str(), 0)).await?.collect()) })
 }
 
 impl Names {
@@ -161,6 +183,7 @@ impl Names {
         Self {
             trust,
             pinned: Mutex::new(HashMap::new()),
+            lookup: by_the_system,
         }
     }
 
@@ -175,7 +198,7 @@ impl Names {
         if self.fresh(&name).is_some() {
             return Ok(());
         }
-        let found = tokio::time::timeout(limit, tokio::net::lookup_host((name.as_str(), 0)))
+        let addresses = tokio::time::timeout(limit, (self.lookup)(name.clone()))
             .await
             .map_err(|_| CallError::Unreachable(format!("resolving {name} took longer than {limit:?}")))?
             .map_err(|_| {
@@ -183,7 +206,6 @@ impl Names {
                     "the name {name} cannot be resolved; check the network and its DNS"
                 ))
             })?;
-        let addresses: Vec<SocketAddr> = found.collect();
         for address in &addresses {
             self.check(service, &name, address.ip())?;
         }
@@ -225,59 +247,94 @@ impl Resolve for Names {
     }
 }
 
-/// Whether an address is an ordinary one of the public internet. What is not known to be is not.
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-/// IANA's special-purpose registry for IPv4; metadata services live in 169.254/16 and 100.64/10.
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(a == 0
-        || address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || address.is_documentation()
-        || a >= 224
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 192 && b == 88 && c == 99)
-        || (a == 198 && (b == 18 || b == 19))
-        || address == Ipv4Addr::new(168, 63, 129, 16))
-}
-
-/// Global unicast is 2000::/3; out of it go the ranges that are for protocols, documentation, or wrap an IPv4
-/// address (Teredo, 6to4). IPv4-mapped, NAT64, unique local, link-local and multicast lie outside of it.
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let [a, b, ..] = address.segments();
-    (0x2000..0x4000).contains(&a)
-        && !(a == 0x2001 && b < 0x0200)
-        && !(a == 0x2001 && b == 0x0db8)
-        && a != 0x2002
-        && !(a == 0x3fff && b < 0x1000)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::is_public;
+    use std::net::SocketAddr;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
-    #[test]
-    fn only_ordinary_addresses_of_the_public_internet_pass() {
-        let refused = "127.0.0.1 0.0.0.0 0.1.2.3 10.1.2.3 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254 \
-            100.64.0.1 100.100.100.200 100.127.255.255 192.0.0.192 192.0.2.1 198.18.0.1 198.51.100.1 203.0.113.1 \
-            224.0.0.1 239.255.255.255 240.0.0.1 255.255.255.255 168.63.129.16 192.88.99.1 \
-            :: ::1 ::ffff:127.0.0.1 ::ffff:8.8.8.8 ::8.8.8.8 64:ff9b::a00:1 64:ff9b:1::1 fc00::1 fd00:ec2::254 \
-            fe80::1 fec0::1 ff02::1 2001::1 2001:db8::1 2001:10::1 2002:7f00:1::1 3fff::1 100::1 5f00::1";
-        for address in refused.split_whitespace() {
-            assert!(!is_public(address.parse().unwrap()), "{address}");
-        }
-        let passed = "8.8.8.8 1.1.1.1 140.82.112.3 172.15.0.1 172.32.0.1 100.63.0.1 100.128.0.1 198.20.0.1 \
-            2606:4700::1111 2a00:1450::1 2001:4860:4860::8888";
-        for address in passed.split_whitespace() {
-            assert!(is_public(address.parse().unwrap()), "{address}");
-        }
+    use futures_util::future::BoxFuture;
+    use reqwest::dns::Resolve as _;
+    use url::Url;
+
+    use super::{Names, Trust};
+    use crate::rule::{RuleSet, Service};
+
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+    /// A name server that answers an address of the internet first and this machine from then on.
+    fn rebinding(_: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
+        let first = ASKED.fetch_add(1, Ordering::SeqCst) == 0;
+        let address = if first { "8.8.8.8:0" } else { "127.0.0.1:0" };
+        Box::pin(async move { Ok(vec![address.parse().unwrap()]) })
+    }
+
+    /// One good address does not cover for a bad one.
+    fn mixed(_: String) -> BoxFuture<'static, std::io::Result<Vec<SocketAddr>>> {
+        Box::pin(async {
+            Ok(vec![
+                "8.8.8.8:0".parse().unwrap(),
+                "[fd00:ec2::254]:0".parse().unwrap(),
+            ])
+        })
+    }
+
+    fn service() -> std::sync::Arc<Service> {
+        let mut set = RuleSet::empty();
+        let text = "[service]\nname = 'E'\ndocs = 'https://e.example'\nhosts = ['api.e.example']\n";
+        set.add("e", "e.toml", text).unwrap();
+        set.services.remove(0)
+    }
+
+    async fn connected_to(names: &Names) -> Vec<SocketAddr> {
+        let name = "api.e.example".parse().unwrap();
+        names
+            .resolve(name)
+            .await
+            .map(Iterator::collect)
+            .unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_name_whose_answer_changes_is_connected_to_where_it_was_checked() {
+        let (service, url) = (service(), Url::parse("https://api.e.example/me").unwrap());
+        let mut names = Names::new(Trust::Listed);
+        names.lookup = rebinding;
+        assert!(
+            connected_to(&names).await.is_empty(),
+            "what was not checked is not connected to"
+        );
+        let wait = Duration::from_secs(1);
+        names.pin(&service, &url, wait).await.unwrap();
+        names.pin(&service, &url, wait).await.unwrap();
+        let checked: Vec<SocketAddr> = vec!["8.8.8.8:0".parse().unwrap()];
+        assert_eq!(connected_to(&names).await, checked);
+        assert_eq!(
+            ASKED.load(Ordering::SeqCst),
+            1,
+            "the connection asks no name server again"
+        );
+        let later = Names {
+            pinned: std::sync::Mutex::default(),
+            ..names
+        };
+        assert!(
+            later.pin(&service, &url, wait).await.is_err(),
+            "its later answer is refused"
+        );
+        assert!(connected_to(&later).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_name_with_one_private_address_is_not_asked_at_any() {
+        let mut names = Names::new(Trust::Listed);
+        names.lookup = mixed;
+        let url = Url::parse("https://api.e.example/me").unwrap();
+        let refused = names
+            .pin(&service(), &url, Duration::from_secs(1))
+            .await
+            .unwrap_err();
+        assert!(refused.to_string().contains("fd00:ec2::254"), "{refused}");
+        assert!(connected_to(&names).await.is_empty());
     }
 }

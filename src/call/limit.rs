@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::{CallError, CallSettings, Reply};
+use crate::rule::file::RateFile;
 
 /// How often a read-only call is sent in all.
 const MOST_TRIES: u32 = 3;
@@ -31,6 +32,7 @@ pub(super) struct Limits {
 pub(super) struct Lane {
     places: Arc<Semaphore>,
     next: Mutex<Instant>,
+    pace: Duration,
 }
 
 /// What to do after a try of a read-only call.
@@ -54,13 +56,19 @@ impl Limits {
         }
     }
 
-    /// The lane of a host and port.
-    pub(super) fn lane(&self, host: &str) -> Arc<Lane> {
+    /// The lane of a host and port, no wider and no faster than the service that is asked there first lets it be.
+    pub(super) fn lane(&self, host: &str, rate: RateFile) -> Arc<Lane> {
+        let at_once = rate
+            .at_once
+            .map_or(self.at_once, |most| most.clamp(1, self.at_once));
+        let declared = rate.per_minute.map(|most| Duration::from_secs(60) / most.max(1));
+        let pace = declared.map_or(self.pace, |declared| declared.max(self.pace));
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(host.to_owned()).or_insert_with(|| {
             Arc::new(Lane {
-                places: Arc::new(Semaphore::new(self.at_once)),
+                places: Arc::new(Semaphore::new(at_once)),
                 next: Mutex::new(Instant::now()),
+                pace,
             })
         });
         Arc::clone(lane)
@@ -73,20 +81,24 @@ impl Limits {
             .acquire_owned()
             .await
             .map_err(|_| CallError::Unreachable("unleak is shutting down".to_owned()))?;
-        let start = {
-            let mut next = lane.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let start = now.max(*next);
-            if start - now > self.longest_wait + SLACK {
-                return Err(CallError::RateLimited {
-                    retry_after: Some(start - now),
-                });
-            }
-            *next = start + self.pace;
-            start
-        };
-        tokio::time::sleep_until(start).await;
+        tokio::time::sleep_until(self.moment(lane)?).await;
         Ok(permit)
+    }
+
+    /// Takes the host's next free moment.
+    fn moment(&self, lane: &Lane) -> Result<Instant, CallError> {
+        let mut next = lane.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let start = now.max(*next);
+        // Few have a place, and whoever only waits for those before is not turned away.
+        let before = u32::try_from(self.at_once).unwrap_or(u32::MAX);
+        if start - now > self.longest_wait + SLACK.max(lane.pace * before) {
+            return Err(CallError::RateLimited {
+                retry_after: Some(start - now),
+            });
+        }
+        *next = start + lane.pace;
+        Ok(start)
     }
 
     /// Leaves the host alone for so long.
@@ -168,11 +180,32 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::{is_turned_away, retry_after, wait_of};
-    use crate::call::Reply;
+    use super::{Limits, is_turned_away, retry_after, wait_of};
+    use crate::call::{CallSettings, Reply};
+    use crate::rule::file::RateFile;
 
     fn wait(value: &str) -> Option<Duration> {
         retry_after(&Reply::new(429, [("Retry-After", value.as_bytes())], Vec::new()))
+    }
+
+    #[test]
+    fn a_host_is_asked_at_the_pace_that_its_service_declares() {
+        let limits = Limits::new(&CallSettings::default());
+        let rate = RateFile {
+            at_once: Some(2),
+            per_minute: Some(30),
+        };
+        let lane = limits.lane("api.example.com:443", rate);
+        let first = limits.moment(&lane).unwrap();
+        let second = limits.moment(&lane).unwrap();
+        assert_eq!(second - first, Duration::from_secs(2));
+        assert_eq!(lane.places.available_permits(), 2);
+        let other = limits.lane("api.example.org:443", RateFile::default());
+        assert_eq!(
+            other.places.available_permits(),
+            4,
+            "another host has a lane of its own"
+        );
     }
 
     #[test]

@@ -71,10 +71,13 @@ fn of_page(reply: &Reply, each: &str) -> Result<Vec<Value>, ListError> {
     let json = reply.json().ok_or_else(not_there)?;
     // The pointer's parent must be there: an empty list is an answer, a missing one is none.
     let holder = each.strip_suffix("/*").ok_or_else(not_there)?;
-    if !expect::select(json, holder)
-        .iter()
-        .any(|value| value.is_array() || value.is_object())
-    {
+    let is_list = |value: &&Value| value.is_array() || value.is_object();
+    if !expect::select(json, holder).iter().any(is_list) {
+        // XML has no empty list, only a holder without entries.
+        let above = holder.rsplit_once('/').map_or("", |(above, _)| above);
+        if reply.is_xml() && expect::select(json, above).iter().any(|value| value.is_null()) {
+            return Ok(Vec::new());
+        }
         return Err(not_there());
     }
     Ok(expect::select(json, each).into_iter().cloned().collect())

@@ -4,9 +4,11 @@
 //! redirect, never sends anything to a host that neither names, never repeats a request that changes something, and
 //! never lets a secret into a log, an error or (unless the rule file puts it there) a URL.
 
+mod address;
 mod error;
 pub mod expect;
 mod guard;
+mod instead;
 mod limit;
 pub mod list;
 mod reply;
@@ -16,6 +18,7 @@ pub mod steps;
 pub mod template;
 mod values;
 pub mod way;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,8 +42,18 @@ pub struct ServiceSettings {
     /// Base URLs to ask instead of the rule file's. Their hosts count as configured: private and loopback addresses,
     /// other ports and `http://` are allowed for them.
     pub bases: Vec<String>,
+    /// Further bases with settings of their own: self-hosted instances. What is set for one goes to no other.
+    pub instances: BTreeMap<String, ServiceSettings>,
     /// The operator's credential; where a rule file says `{basic:operator}` it is `user:password`.
     pub credential: Option<Secret>,
+    /// Further credentials of the operator, by name: `{operator-NAME}`.
+    pub credentials: BTreeMap<String, Secret>,
+    /// Listed host to the URL where it is reached instead: a private endpoint, a gateway.
+    pub instead: BTreeMap<String, String>,
+    /// Values of the facts that `service.canaries` names with which a token is bait, beside those of the rule file.
+    pub canaries: Vec<String>,
+    /// Whether what can be undone is made final once a token is proved dead.
+    pub finish: bool,
     /// Organisations to ask for where the service does not tell.
     pub organisations: Vec<String>,
     /// Further values for `{name}` in requests.
@@ -117,6 +130,12 @@ impl Caller {
         self.0.settings.services.get(service).unwrap_or(&self.0.unset)
     }
 
+    /// What the configuration says of this service at a base: an instance's own, else the service's.
+    pub fn settings_at(&self, service: &str, base: &str) -> &ServiceSettings {
+        let all = self.settings(service);
+        all.instances.get(base).unwrap_or(all)
+    }
+
     /// The base URLs to ask in turn: the configured ones, else the rule file's. Empty means that the configuration
     /// must name one ([`CallError::NoBase`]).
     pub fn bases(&self, service: &Service) -> Vec<String> {
@@ -137,6 +156,7 @@ impl Caller {
     /// A token is foreign text: where it names a host that is neither in the rule file nor configured, this is
     /// [`CallError::Forbidden`], and nothing may be sent at all.
     pub fn bases_of(&self, service: &Service, held: &Held) -> Result<Vec<String>, CallError> {
+        self.no_bait(service, held)?;
         if let Some(region) = held.facts.get("region") {
             self.0.guard.named_by_token(service, region)?;
         }
@@ -161,6 +181,21 @@ impl Caller {
         Ok(bases)
     }
 
+    /// Refuses what somebody laid as bait: the very question would tell them.
+    fn no_bait(&self, service: &Service, held: &Held) -> Result<(), CallError> {
+        let more = &self.settings(&service.name).canaries;
+        for (fact, values) in &service.head().canaries {
+            if let Some(value) = held.facts.get(fact)
+                && (values.contains(value) || more.contains(value))
+            {
+                return Err(CallError::Forbidden(format!(
+                    "{fact} {value} is a canary's: nothing was sent, because asking alone tells whoever laid it"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a request may go to this URL: its host is listed in the rule file, or its origin is configured.
     pub fn allowed(&self, service: &Service, url: &str) -> bool {
         Url::parse(url).is_ok_and(|url| self.0.guard.admit(service, &url).is_ok())
@@ -168,6 +203,7 @@ impl Caller {
 
     /// Sends a call that reads only; repeated when the service is in trouble or asks to wait a little.
     pub async fn ask(&self, service: &Service, call: &CallFile, values: &Values) -> Result<Reply, CallError> {
+        let values = &*sign::signed_values(call, values)?;
         let filled = template::fill(call, values)?;
         self.send(service, call, filled, values, true).await
     }
@@ -182,15 +218,16 @@ impl Caller {
         values: &Values,
         next: &str,
     ) -> Result<Reply, CallError> {
+        let values = &*sign::signed_values(call, values)?;
         let mut filled = template::fill(call, values)?;
-        let next = filled
-            .url
-            .join(next)
-            .ok()
-            .filter(|next| next.origin() == filled.url.origin())
-            .ok_or_else(|| {
-                CallError::Forbidden("the next page of the list is on another host: not asked for".to_owned())
-            })?;
+        let instead = self.0.guard.instead(service, &filled.url);
+        let same = |next: &Url| {
+            let origin = next.origin();
+            origin == filled.url.origin() || instead.as_ref().is_some_and(|url| url.origin() == origin)
+        };
+        let next = filled.url.join(next).ok().filter(same).ok_or_else(|| {
+            CallError::Forbidden("the next page of the list is on another host: not asked for".to_owned())
+        })?;
         filled.url = next;
         self.send(service, call, filled, values, true).await
     }
@@ -198,6 +235,7 @@ impl Caller {
     /// Sends a call that changes something: exactly once, whatever happens. [`CallError::may_have_arrived`] says of
     /// an error whether the service may have acted on it.
     pub async fn act(&self, service: &Service, call: &CallFile, values: &Values) -> Result<Reply, CallError> {
+        let values = &*sign::signed_values(call, values)?;
         let filled = template::fill(call, values)?;
         self.send(service, call, filled, values, false).await
     }

@@ -61,11 +61,26 @@ impl Reply {
         self.headers.get(&name.to_ascii_lowercase()).map(String::as_str)
     }
 
-    /// The body as JSON, parsed once; nothing, if it is not JSON.
+    /// The body as JSON, parsed once; one in XML is read as JSON would be. Nothing, if it is neither.
     pub fn json(&self) -> Option<&serde_json::Value> {
-        self.json
-            .get_or_init(|| serde_json::from_slice(&self.body).ok())
-            .as_ref()
+        let read = || match self.is_xml() {
+            true => super::xml::read(&self.body),
+            false => serde_json::from_slice(&self.body).ok(),
+        };
+        self.json.get_or_init(read).as_ref()
+    }
+
+    /// Whether it is XML, by its head or by its first line, and no web page.
+    pub fn is_xml(&self) -> bool {
+        if self.body.starts_with(b"<?xml ") {
+            return true;
+        }
+        self.header("content-type")
+            .and_then(|kind| kind.split(';').next())
+            .is_some_and(|kind| {
+                let kind = kind.trim().to_ascii_lowercase();
+                kind == "text/xml" || kind == "application/xml"
+            })
     }
 
     /// Whether it says that it is a web page, which no API answers with.

@@ -8,7 +8,6 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response};
 
@@ -75,6 +74,18 @@ fn client(settings: &CallSettings, trust: Trust, names: &Arc<Names>) -> reqwest:
 }
 
 impl Caller {
+    /// Why it may go there; a listed host that is reached elsewhere is replaced.
+    fn way_to(&self, service: &Service, filled: &mut Filled) -> Result<Trust, CallError> {
+        let trust = self.0.guard.admit(service, &filled.url)?;
+        Ok(match self.0.guard.instead(service, &filled.url) {
+            Some(url) => {
+                filled.url = url;
+                Trust::Configured
+            }
+            None => trust,
+        })
+    }
+
     pub(super) async fn send(
         &self,
         service: &Service,
@@ -84,20 +95,18 @@ impl Caller {
         may_repeat: bool,
     ) -> Result<Reply, CallError> {
         let inner = &self.0;
-        let trust = inner.guard.admit(service, &filled.url)?;
+        let trust = self.way_to(service, &mut filled)?;
         let (client, names) = inner.clients.of(trust);
         let host = filled.url.host_str().unwrap_or_default().to_owned();
         let port = filled.url.port_or_known_default().unwrap_or_default();
-        let lane = inner.limits.lane(&format!("{host}:{port}"));
+        let lane = inner.limits.lane(&format!("{host}:{port}"), service.head().rate);
         let mut tries = 0;
         loop {
             tries += 1;
             let permit = inner.limits.enter(&lane).await?;
             let started = Instant::now();
-            if let Some(how) = &call.sign {
-                // At each try anew: a signature holds for minutes.
-                sign::sign(&mut filled, how, values, Timestamp::now())?;
-            }
+            // At each try anew: a signature holds for minutes.
+            sign::sign(&mut filled, call, values)?;
             let pinned = names
                 .pin(service, &filled.url, inner.settings.connect_timeout)
                 .await;

@@ -85,7 +85,7 @@ pub fn missing(steps: &[StepFile], values: &Values) -> Vec<String> {
                 .into_iter()
                 .filter(|name| !values.knows(name) && !given.contains(&name)),
         );
-        given.extend(step.save.keys());
+        given.extend(step.save.keys().chain(step.save_secret.keys()));
         given.extend(step.find.iter().flat_map(|find| find.take.keys()));
     }
     missing.sort();
@@ -111,7 +111,7 @@ impl Run<'_> {
                 all => format!("step {} of {all}: ", number + 1),
             };
             match self.step(step, &mut values).await {
-                Ok(()) => acted |= !reads_only(&step.call()),
+                Ok(()) => acted |= step.reads.is_none() && !reads_only(&step.call()),
                 Err(Halt::NotNow(why)) if acted => return Outcome::Lost(format!("{of}{why}")),
                 Err(Halt::NotNow(why)) => return Outcome::NotNow(format!("{of}{why}")),
                 Err(Halt::Done) => return Outcome::Accepted,
@@ -128,22 +128,33 @@ impl Run<'_> {
             let entry = self.pick(step, &call, find, values).await?;
             return take(&entry, &find.take, values);
         }
-        let reply = send(self.caller, self.service, &call, values)
-            .await
-            .map_err(|error| halt(&error, &call))?;
+        let reply = if step.reads.is_some() {
+            self.caller.ask(self.service, &call, values).await
+        } else {
+            send(self.caller, self.service, &call, values).await
+        };
+        let reply = reply.map_err(|error| halt(&error, &call, step.reads.is_some()))?;
         if expect::any(&step.already, &reply) {
             return Err(Halt::Done);
         }
         if !is_done(&step.done, &reply) {
-            return Err(unexpected(&reply, &call));
+            return Err(unexpected(&reply, &call, step.reads.is_some()));
         }
-        if step.save.is_empty() {
+        if step.save.is_empty() && step.save_secret.is_empty() {
             return Ok(());
         }
         let json = reply
             .json()
             .ok_or_else(|| Halt::Refused("the reply is not JSON".to_owned()))?;
-        take(json, &step.save, values)
+        take(json, &step.save, values)?;
+        let mut hidden = Values::new("");
+        take(json, &step.save_secret, &mut hidden)?;
+        for name in step.save_secret.keys() {
+            if let Some((text, _)) = hidden.get(name) {
+                values.set_secret(name, text);
+            }
+        }
+        Ok(())
     }
 
     /// The one entry that is meant.
@@ -159,12 +170,12 @@ impl Run<'_> {
             ([], _) => Err(Halt::Refused(
                 "no entry of the service's list fits this token: nothing was changed".to_owned(),
             )),
-            ([only], _) => Ok(only.clone()),
+            ([only], touched) if !touched.as_ref().is_some_and(|touched| touched.always) => Ok(only.clone()),
+            (_, Some(touched)) => self.moved(step, call, find, touched, values).await,
             (several, None) => Err(Halt::Refused(format!(
                 "{} entries fit this token and nothing tells them apart: nothing was changed",
                 several.len()
             ))),
-            (_, Some(touched)) => self.moved(step, call, find, touched, values).await,
         }
     }
 
@@ -234,7 +245,7 @@ impl Run<'_> {
             .iter()
             .map(|(pointer, text)| Ok((pointer, template::fill_text(text, values)?)))
             .collect::<Result<_, CallError>>()
-            .map_err(|error| halt(&error, call))?;
+            .map_err(|error| halt(&error, call, true))?;
         let list = List {
             call,
             each: &find.each,
@@ -244,7 +255,7 @@ impl Run<'_> {
         let mut entries = list::entries(self.caller, self.service, &list, values)
             .await
             .map_err(|error| match error {
-                list::ListError::Call(error) => halt(&error, call),
+                list::ListError::Call(error) => halt(&error, call, step.reads.is_some()),
                 trouble @ list::ListError::Answered(500..) => Halt::NotNow(trouble.to_string()),
                 other => Halt::Refused(other.to_string()),
             })?;
@@ -261,8 +272,8 @@ impl Run<'_> {
     }
 }
 
-fn halt(error: &CallError, call: &CallFile) -> Halt {
-    if error.may_have_arrived() && !reads_only(call) {
+fn halt(error: &CallError, call: &CallFile, reads: bool) -> Halt {
+    if error.may_have_arrived() && !reads && !reads_only(call) {
         Halt::Lost(format!("the request was sent and its answer is lost ({error})"))
     } else if error.may_pass() {
         Halt::NotNow(error.to_string())
@@ -272,7 +283,7 @@ fn halt(error: &CallError, call: &CallFile) -> Halt {
 }
 
 /// A server in trouble may have acted before it failed; what only reads can be asked again.
-fn unexpected(reply: &Reply, call: &CallFile) -> Halt {
+fn unexpected(reply: &Reply, call: &CallFile, reads: bool) -> Halt {
     let silent = if (200..300).contains(&reply.status) {
         " without saying that it was done"
     } else {
@@ -280,7 +291,7 @@ fn unexpected(reply: &Reply, call: &CallFile) -> Halt {
     };
     let why = format!("the service answered {}{silent}", reply.status);
     if reply.status >= 500 {
-        if reads_only(call) {
+        if reads || reads_only(call) {
             Halt::NotNow(why)
         } else {
             Halt::Lost(why)

@@ -1,6 +1,6 @@
 //! Fills a call of a rule file with values, so that none can break out of the place it is put.
 //!
-//! `{name}` stands for a value, `{basic:name}` for its base64. In a URL a value is percent-encoded (only `{base}` and
+//! `{name}` stands for a value (`rule::template` lists what else there is). In a URL a value is percent-encoded (only `{base}` and
 //! `{region}`, at its start, are URLs themselves), in a JSON body it is escaped as within a string, in a form it is
 //! form-encoded, and a header takes none with control characters. What must never happen here: a value that changes
 //! the host, the path's depth, the structure of a body, or adds a header; a secret in a URL that the rule file did not
@@ -13,10 +13,13 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use sha2::{Digest as _, Sha256};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{CallError, Values};
-use crate::rule::file::CallFile;
+use crate::rule::file::{CallFile, SignFile};
+use crate::rule::template::{self, Hole, How, Part, Piece, pieces};
 
 /// All but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -49,32 +52,22 @@ pub struct Filled {
     pub body: Option<Vec<u8>>,
 }
 
-enum Piece<'a> {
-    Text(&'a str),
-    Value { name: &'a str, basic: bool },
-}
-
-/// The names of all values that a call needs.
+/// The names of all values that a call needs; `jwt` is what its signature makes.
 pub fn names(call: &CallFile) -> BTreeSet<String> {
     let texts = std::iter::once(&call.request)
         .chain(call.headers.values())
         .chain(&call.body);
-    let key = call
-        .sign
-        .iter()
-        .flat_map(|sign| [&sign.id, &sign.key, &sign.region]);
-    texts.chain(key).flat_map(|text| names_in(text)).collect()
+    let key = call.sign.iter().flat_map(SignFile::texts);
+    let mut names: BTreeSet<String> = texts.chain(key).flat_map(|text| names_in(text)).collect();
+    if matches!(call.sign, Some(SignFile::Jwt(_))) {
+        names.remove("jwt");
+    }
+    names
 }
 
 /// The names of all values in a text.
 pub fn names_in(text: &str) -> BTreeSet<String> {
-    pieces(text)
-        .into_iter()
-        .filter_map(|piece| match piece {
-            Piece::Value { name, .. } => Some(name.to_owned()),
-            Piece::Text(_) => None,
-        })
-        .collect()
+    template::names(text)
 }
 
 /// Fills a call in.
@@ -112,7 +105,25 @@ pub fn fill_text(text: &str, values: &Values) -> Result<String, CallError> {
     for piece in pieces(text) {
         match piece {
             Piece::Text(text) => filled.push_str(text),
-            Piece::Value { name, basic } => filled.push_str(&value(name, basic, values)?.0),
+            Piece::Hole(hole) => filled.push_str(&value(&hole, values)?.0),
+        }
+    }
+    Ok(filled)
+}
+
+/// Fills `{name}` in a JSON pointer, where a value is one step.
+pub(super) fn fill_pointer(text: &str, values: &Values) -> Result<String, CallError> {
+    let mut filled = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Text(text) => filled.push_str(text),
+            Piece::Hole(hole) => {
+                let (text, _) = value(&hole, values)?;
+                if *text == "*" {
+                    return Err(invalid("a value would change its pointer"));
+                }
+                filled.push_str(&text.replace('~', "~0").replace('/', "~1"));
+            }
         }
     }
     Ok(filled)
@@ -124,12 +135,12 @@ pub fn fill_known(text: &str, values: &Values) -> String {
     for piece in pieces(text) {
         match piece {
             Piece::Text(text) => filled.push_str(text),
-            Piece::Value { name, basic } => match values.get(name) {
-                Some((base, false)) if matches!(name, "base" | "region") => {
+            Piece::Hole(hole) => match value(&hole, values) {
+                Ok((base, false)) if matches!(hole.whole, "{base}" | "{region}") => {
                     filled.push_str(base.trim_end_matches('/'));
                 }
-                Some((text, false)) if !basic => filled.extend(utf8_percent_encode(text, RESERVED)),
-                _ => filled.push_str(&format!("{{{name}}}")),
+                Ok((text, false)) => filled.extend(utf8_percent_encode(&text, RESERVED)),
+                Ok(_) | Err(_) => filled.push_str(hole.whole),
             },
         }
     }
@@ -140,45 +151,42 @@ fn invalid(what: &str) -> CallError {
     CallError::Invalid(what.to_owned())
 }
 
-/// Braces around anything but a name are text: a JSON body is full of them.
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
-    let (mut from, mut at) = (0, 0);
-    while let Some(open) = text[at..].find('{').map(|found| at + found) {
-        at = open + 1;
-        let Some(close) = text[at..].find('}').map(|found| at + found) else {
-            break;
-        };
-        let inside = &text[at..close];
-        let (basic, name) = match inside.strip_prefix("basic:") {
-            Some(name) => (true, name),
-            None => (false, inside),
-        };
-        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-        if is_name {
-            pieces.push(Piece::Text(&text[from..open]));
-            pieces.push(Piece::Value { name, basic });
-            (from, at) = (close + 1, close + 1);
+/// The value, and whether it is secret.
+fn value(hole: &Hole<'_>, values: &Values) -> Result<(Zeroizing<String>, bool), CallError> {
+    let (mut text, mut secret) = (Zeroizing::new(String::new()), false);
+    for part in &hole.parts {
+        match part {
+            Part::Text(piece) => text.push_str(piece),
+            Part::Name(name) => {
+                let (value, hidden) = values.get(name).ok_or_else(|| CallError::MissingValue {
+                    name: (*name).to_owned(),
+                    service: values.service().to_owned(),
+                })?;
+                text.push_str(value);
+                secret |= hidden;
+            }
         }
     }
-    pieces.push(Piece::Text(&text[from..]));
-    pieces.retain(|piece| !matches!(piece, Piece::Text("")));
-    pieces
-}
-
-/// The value, and whether it is secret.
-fn value(name: &str, basic: bool, values: &Values) -> Result<(String, bool), CallError> {
-    let (text, secret) = values.get(name).ok_or_else(|| CallError::MissingValue {
-        name: name.to_owned(),
-        service: values.service().to_owned(),
-    })?;
-    let text = if basic {
-        STANDARD.encode(text)
-    } else {
-        text.to_owned()
+    let pair = || {
+        text.split_once(':')
+            .ok_or_else(|| invalid(&format!("{} takes user:password", hole.whole)))
+    };
+    let text = match hole.how {
+        How::Plain => text,
+        How::Basic => Zeroizing::new(STANDARD.encode(&*text)),
+        How::Sha256 => Zeroizing::new(
+            Sha256::digest(text.as_bytes())
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        ),
+        How::First(count) => Zeroizing::new(text.chars().take(count).collect()),
+        How::Last(count) => {
+            let left = text.chars().count().saturating_sub(count);
+            Zeroizing::new(text.chars().skip(left).collect())
+        }
+        How::User => Zeroizing::new(pair()?.0.to_owned()),
+        How::Password => Zeroizing::new(pair()?.1.to_owned()),
     };
     Ok((text, secret))
 }
@@ -197,12 +205,12 @@ fn fill_url(template: &str, values: &Values) -> Result<Url, CallError> {
                 url.push_str(text);
                 in_path &= !text.contains('?');
             }
-            Piece::Value { name, basic } => {
-                let (text, _) = value(name, basic, values)?;
+            Piece::Hole(hole) => {
+                let (text, _) = value(&hole, values)?;
                 if in_path && text.split(['/', '\\']).any(|part| part == "." || part == "..") {
-                    return Err(changes_path(name));
+                    return Err(changes_path(hole.whole));
                 }
-                named.insert(name);
+                named.extend(hole.names());
                 url.extend(utf8_percent_encode(&text, RESERVED));
             }
         }
@@ -248,7 +256,10 @@ fn split_start<'a>(template: &'a str, values: &Values) -> Result<(String, &'a st
         if !rest.is_empty() && !rest.starts_with(['/', '?']) {
             return Err(invalid("after {base} or {region} comes `/`"));
         }
-        let (base, _) = value(name, false, values)?;
+        let (base, _) = values.get(name).ok_or_else(|| CallError::MissingValue {
+            name: name.to_owned(),
+            service: values.service().to_owned(),
+        })?;
         return Ok((base.trim_end_matches('/').to_owned(), rest));
     }
     let host = template
@@ -275,9 +286,10 @@ fn fill_headers(call: &CallFile, values: &Values) -> Result<HeaderMap, CallError
         for piece in pieces(template) {
             match piece {
                 Piece::Text(piece) => text.push_str(piece),
-                Piece::Value { name, basic } => {
-                    let (value, hidden) = value(name, basic, values)?;
+                Piece::Hole(hole) => {
+                    let (value, hidden) = value(&hole, values)?;
                     if value.chars().any(char::is_control) {
+                        let name = hole.names().next().unwrap_or_default();
                         return Err(CallError::Forbidden(format!(
                             "{name} holds control characters, which a header may not: nothing was sent"
                         )));
@@ -319,8 +331,9 @@ fn fill_body(template: &str, headers: &mut HeaderMap, values: &Values) -> Result
                 quoted.read(text);
                 body.push_str(text);
             }
-            Piece::Value { name, basic } => {
-                let (text, _) = value(name, basic, values)?;
+            Piece::Hole(hole) => {
+                let (text, _) = value(&hole, values)?;
+                let name = hole.names().next().unwrap_or_default();
                 if is_form {
                     body.extend(utf8_percent_encode(&text, RESERVED));
                 } else if is_json {

@@ -45,7 +45,7 @@ impl Values {
         for (name, text) in held.facts.iter().chain(&identity.more) {
             values.set(name, text);
         }
-        let settings = caller.settings(&service.name);
+        let settings = caller.settings_at(&service.name, base);
         let organisations: BTreeSet<&String> = identity
             .organisations
             .iter()
@@ -67,6 +67,11 @@ impl Values {
         }
         let credential = settings.credential.as_ref().map(|secret| ("operator", secret));
         let parts = held.parts.iter().map(|(name, part)| (name.as_str(), part));
+        for (name, secret) in &settings.credentials {
+            if let Some(text) = secret.expose_str() {
+                values.set_secret(&format!("operator-{name}"), text);
+            }
+        }
         for (name, secret) in parts.chain(credential).chain([("secret", &held.secret)]) {
             match secret.expose_str() {
                 Some(text) => values.set_secret(name, text),

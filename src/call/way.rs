@@ -3,10 +3,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use super::{CallError, Caller, Values, steps, template};
 use crate::leak::Held;
 use crate::rule::Service;
-use crate::rule::file::{StepFile, With};
+use crate::rule::file::{SignFile, StepFile, With};
+use crate::rule::template::holes;
 
 /// Most organisations that are asked or acted in for one leak.
 const MOST_ORGANISATIONS: usize = 10;
@@ -15,7 +18,7 @@ const MOST_ORGANISATIONS: usize = 10;
 const CAUSE: &str = "leaked: unleak found it in the open";
 
 /// One way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Way {
     /// With whose authority.
     pub with: With,
@@ -128,8 +131,18 @@ fn closed(
         return Some(format!("services.{}.credential {why}", service.name));
     }
     let mut missing = steps::missing(steps, values);
+    // Whoever sends a further credential of the operator's needs no first one.
+    let sends_other = |step: &StepFile| {
+        template::names(&step.call())
+            .iter()
+            .any(|name| name.starts_with("operator-"))
+    };
     let operator = "operator".to_owned();
-    if with == With::Operator && !values.knows(&operator) && !missing.contains(&operator) {
+    if with == With::Operator
+        && !values.knows(&operator)
+        && !missing.contains(&operator)
+        && !steps.iter().any(sends_other)
+    {
         missing.push(operator);
     }
     let why = missing.into_iter().map(|name| {
@@ -145,16 +158,24 @@ fn closed(
 
 /// Whether the operator's credential goes into it as user and password.
 fn is_basic(step: &StepFile) -> bool {
+    let key = step.sign.iter().flat_map(SignFile::texts);
     step.headers
         .values()
-        .any(|header| header.contains("{basic:operator}"))
+        .chain(key)
+        .flat_map(|text| holes(text))
+        .any(|hole| ["{basic:operator}", "{user:operator}", "{password:operator}"].contains(&hole.whole))
 }
 
 /// Organisations that a leak reaches: what the service told, else the configured ones.
 fn organisations(caller: &Caller, service: &Service, held: &Held) -> Vec<String> {
-    let told = &held.leak.identity.organisations;
+    let (told, base) = (
+        &held.leak.identity.organisations,
+        held.leak.identity.base.as_deref(),
+    );
     let known = if told.is_empty() {
-        &caller.settings(&service.name).organisations
+        &caller
+            .settings_at(&service.name, base.unwrap_or_default())
+            .organisations
     } else {
         told
     };

@@ -3,23 +3,38 @@
 //! A door: it reads arguments and configuration, calls the stations, prints, and chooses the exit code. It holds no
 //! rule of the domain, and never takes a secret as an argument, where other processes could read it.
 
+pub mod approve;
 mod ask;
+mod baseline;
+pub mod ci;
 pub mod demo;
 pub mod exit;
 pub mod generate;
 mod halt;
+pub mod hook;
+pub mod init;
+pub mod ledger;
 pub mod log;
+mod look;
+pub mod notify;
 mod output;
 pub mod owners;
+pub mod policy;
 mod progress;
+mod report_to;
 mod responder;
 pub mod revoke;
 pub mod rules;
 pub mod scan;
+pub mod self_check;
 pub mod serve;
+pub mod stop;
+pub mod store;
 mod subject;
+pub mod tasks;
 pub mod token;
 pub mod verify;
+mod wanted;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -32,8 +47,8 @@ pub use exit::Exit;
 
 use crate::call::Caller;
 use crate::config::Config;
-use crate::notify::Notifier;
 use crate::rule::RuleSet;
+use crate::server;
 
 /// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
 #[derive(Debug, Parser)]
@@ -68,11 +83,23 @@ enum Command {
     Verify(verify::VerifyArgs),
     Owners(owners::OwnersArgs),
     Revoke(revoke::RevokeArgs),
+    Approve(approve::ApproveArgs),
+    Policy(policy::PolicyArgs),
+    Stop(stop::StopArgs),
+    Resume(stop::ResumeArgs),
+    Notify(notify::NotifyArgs),
     Rules(rules::RulesArgs),
+    Init(init::InitArgs),
+    Hook(Box<hook::HookArgs>),
+    Ci(Box<ci::CiArgs>),
     Demo(demo::DemoArgs),
     Serve(serve::ServeArgs),
+    Tasks(tasks::TasksArgs),
+    Ledger(ledger::LedgerArgs),
+    Store(store::StoreArgs),
     Token(Box<token::TokenArgs>),
     Config(generate::ConfigArgs),
+    SelfCheck(self_check::SelfCheckArgs),
     Completions(generate::CompletionsArgs),
     Man(generate::ManArgs),
 }
@@ -85,10 +112,25 @@ impl Command {
             | Self::Verify(_)
             | Self::Owners(_)
             | Self::Revoke(_)
+            | Self::Approve(_)
+            | Self::Policy(_)
+            | Self::Notify(_)
             | Self::Rules(_)
+            | Self::Init(_)
+            | Self::Hook(_)
+            | Self::Ci(_)
+            | Self::SelfCheck(_)
             | Self::Demo(_)
             | Self::Serve(_) => true,
-            Self::Token(_) | Self::Config(_) | Self::Completions(_) | Self::Man(_) => false,
+            Self::Stop(_)
+            | Self::Resume(_)
+            | Self::Tasks(_)
+            | Self::Ledger(_)
+            | Self::Store(_)
+            | Self::Token(_)
+            | Self::Config(_)
+            | Self::Completions(_)
+            | Self::Man(_) => false,
         }
     }
 }
@@ -107,7 +149,8 @@ impl Context {
     /// What asks services. A section for a service that nobody knows is an error: its base would be passed over, and
     /// the token would go to the public service instead.
     pub(crate) fn caller(&self) -> Result<Caller> {
-        let mut named = self.config.services.keys();
+        let instances = self.config.instance.iter().map(|instance| &instance.service);
+        let mut named = self.config.services.keys().chain(instances);
         let known = |name: &str| self.rules.services.iter().any(|service| service.name == name);
         if let Some(unknown) = named.find(|name| !known(name)) {
             return Err(exit::Hinted::usage(
@@ -148,11 +191,15 @@ fn run(cli: Cli) -> Result<Exit> {
         &cli.log,
         std::io::stderr().is_terminal() && !config.environment().plain,
     );
-    let rules = if cli.command.reads_rules() {
+    let mut rules = if cli.command.reads_rules() {
         rules(&cli.rules)?
     } else {
         RuleSet::empty()
     };
+    if cli.command.reads_rules() && !matches!(cli.command, Command::Scan(_) | Command::Rules(_)) {
+        // What was reported and no rule knows is a leak like any other, to be looked up and told of.
+        server::intake::kind::add_unknown_kind(&mut rules)?;
+    }
     let context = Context {
         config,
         rules,
@@ -177,31 +224,30 @@ fn dispatch(command: Command, context: Context, out: &mut dyn std::io::Write) ->
     match command {
         Command::Scan(args) => scan::run(&args, context, out),
         Command::Rules(args) => rules::run(&args, &context.rules, out, &mut std::io::stderr()),
+        Command::Init(args) => init::run(&args, context, out),
+        Command::Hook(args) => hook::run(&args, context, &mut std::io::stderr()),
+        Command::Ci(args) => ci::run(&args, context, out),
         Command::Verify(args) => wait(verify::run(args, &context, out)),
         Command::Owners(args) => wait(owners::run(args, &context, out)),
         Command::Revoke(args) => wait(revoke::run(args, &context, out)),
         Command::Demo(args) => wait(demo::run(args, &context, out)),
-        Command::Serve(args) => {
-            let config = &context.config;
-            let (store, key) = config.token_store(args.store.as_ref())?;
-            let operator = config.operator()?;
-            let serving = serve::Serving {
-                listen: &config.serve.listen,
-                store: &store,
-                key: &key,
-                settings: &config.token_settings()?,
-                operator: operator.as_ref(),
-                notifier: Notifier::new(&config.notify_settings()?)?,
-            };
-            wait(serve::run(args, serving, out))?;
-            Ok(Exit::Clean)
-        }
+        Command::Serve(args) if args.explain_policy => wait(policy::explain(&context, out)),
+        Command::Serve(args) => wait(serve::run(args, context, out)).map(|()| Exit::Clean),
+        Command::Tasks(args) => wait(tasks::run(args, &context, out)),
+        Command::Ledger(args) => wait(ledger::run(args, &context, out)),
+        Command::Store(args) => wait(store::run(args, &context, out)),
+        Command::Approve(args) => wait(approve::run(args, &context, out)),
+        Command::Policy(args) => wait(policy::run(args, &context, out)),
+        Command::Stop(args) => wait(stop::stop(args, &context, out)),
+        Command::Resume(args) => wait(stop::resume(args, &context, out)),
+        Command::Notify(args) => wait(notify::run(args, &context, out)),
         Command::Token(args) => {
             let (store, key) = context.config.token_store(args.store.as_ref())?;
             let settings = context.config.token_settings()?;
             wait(token::run(*args, &store, &key, &settings, out))?;
             Ok(Exit::Clean)
         }
+        Command::SelfCheck(_) => self_check::run(&context, out),
         Command::Config(_) => generate::config(out),
         Command::Completions(args) => generate::completions(&args, Cli::command(), out),
         Command::Man(args) => generate::man(&args, Cli::command()),

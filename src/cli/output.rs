@@ -1,13 +1,18 @@
-//! Where a command's result goes: standard output, or a file that is written whole or not at all; and how paths are shown in it.
+//! Where a command's result goes: standard output, or a file that is written whole or not at all.
 
 use std::io::{IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result};
 
 /// Whether standard output is a terminal that shows colours.
 pub(super) fn color(plain: bool) -> bool {
     !plain && std::io::stdout().is_terminal()
+}
+
+/// Whether standard error is such a terminal.
+pub(super) fn color_on_error(plain: bool) -> bool {
+    !plain && std::io::stderr().is_terminal()
 }
 
 /// Writes the file beside its place and moves it there, so that no reader ever sees half of it.
@@ -25,25 +30,4 @@ pub(super) fn write_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> Resu
     file.persist(path)
         .with_context(|| format!("cannot write {shown}"))?;
     Ok(())
-}
-
-/// How paths of a target begin in the report: relative to this folder where the target is below it, else by the
-/// target's own name where there are several targets, else not at all. Never absolute: SARIF takes relative ones only.
-pub(super) fn shown(target: &Path, targets: usize) -> PathBuf {
-    let below = || {
-        let here = std::env::current_dir().and_then(std::fs::canonicalize).ok()?;
-        Some(
-            std::fs::canonicalize(target)
-                .ok()?
-                .strip_prefix(here)
-                .ok()?
-                .to_owned(),
-        )
-    };
-    let own_name = || target.file_name().map(PathBuf::from).unwrap_or_default();
-    match below() {
-        Some(path) => path,
-        None if targets > 1 || !target.is_dir() => own_name(),
-        None => PathBuf::new(),
-    }
 }

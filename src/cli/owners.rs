@@ -10,6 +10,7 @@ use serde_json::json;
 use super::Context;
 use super::exit::Exit;
 use super::subject::SubjectArgs;
+use super::verify::Format;
 use crate::leak::Verdict;
 use crate::owner;
 use crate::verify::Verifier;
@@ -23,16 +24,16 @@ pub struct OwnersArgs {
     /// Repository whose CODEOWNERS are read for the places where the leak was seen
     #[arg(long, value_name = "FOLDER")]
     repository: Option<PathBuf>,
-    /// One JSON object instead of text
-    #[arg(long)]
-    json: bool,
+    /// Text for people, or one JSON object
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
 }
 
 const EXAMPLES: &str = "Organisation owners are asked for with your own credential for the service: \
     services.NAME.credential_env in the configuration.\n\n\
     Exit codes: 0 somebody was found and everything could be asked, 3 otherwise\n\nExamples:\n  \
     unleak owners < token.txt\n  \
-    unleak owners 3f2a91 --json";
+    unleak owners 3f2a91 --format json";
 
 /// Asks and prints.
 pub async fn run(args: OwnersArgs, context: &Context, out: &mut dyn Write) -> Result<Exit> {
@@ -56,7 +57,7 @@ pub async fn run(args: OwnersArgs, context: &Context, out: &mut dyn Write) -> Re
             .problems
             .push(format!("whose it is could not be asked: {reason}"));
     }
-    if args.json {
+    if args.format == Format::Json {
         writeln!(
             out,
             "{}",

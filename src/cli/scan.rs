@@ -1,26 +1,30 @@
 //! `unleak scan`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use clap::{Args, ValueEnum};
+use anyhow::Result;
+use clap::{Args, Parser, ValueEnum};
 use jiff::Timestamp;
 
 use super::ask::{self, Ask};
+use super::baseline::BaselineArgs;
 use super::exit::{Exit, Hinted};
 use super::halt::Halt;
+use super::look::look;
 use super::progress::Progress;
+use super::report_to::{Receiver, without_password};
+use super::wanted::{Outputs, Wanted};
 use super::{Context, output};
 use crate::finding::{Confidence, Finding, RuleCard};
-use crate::report::{self, Format, Learnt, Report};
-use crate::scan::baseline::Baseline;
-use crate::scan::{Marks, Parts, Scan, Unwrapping};
+use crate::report::{self, Learnt, Report};
+use crate::scan::exclude::Exclude;
+use crate::scan::{Marks, Scan, Unwrapping};
 use crate::secret::Fingerprint;
 use crate::source::Limits;
-use crate::source::range::Range;
 
 /// Search files, folders and git histories for leaked tokens
 #[derive(Args, Debug)]
@@ -28,22 +32,29 @@ use crate::source::range::Range;
 pub struct ScanArgs {
     /// Files, folders, repositories (working tree and whole history), or - for standard input [default: .]
     #[arg(value_name = "TARGET")]
-    targets: Vec<PathBuf>,
+    pub(super) targets: Vec<PathBuf>,
     /// What is staged for the next commit
     #[arg(long, group = "part")]
-    staged: bool,
+    pub(super) staged: bool,
     /// What the commits of A..B brought in
     #[arg(long, group = "part", value_name = "A..B")]
-    range: Option<String>,
+    pub(super) range: Option<String>,
     /// What the commits since REV brought in: --range REV..HEAD
     #[arg(long, group = "part", value_name = "REV")]
-    since: Option<String>,
+    pub(super) since: Option<String>,
+    /// What a push brings: the lines that git gives its pre-push and pre-receive hooks are read from standard input; what
+    /// REMOTE has is not new
+    #[arg(long, group = "part", value_name = "REMOTE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(super) push: Option<String>,
+    /// A commit that is being merged into what is staged
+    #[arg(long, hide = true, value_name = "REV")]
+    pub(super) merging: Vec<String>,
     /// Files only, no git history
     #[arg(long, group = "part")]
-    no_history: bool,
+    pub(super) no_history: bool,
     /// git history only, no files
     #[arg(long, group = "part")]
-    history_only: bool,
+    pub(super) history_only: bool,
     /// Scan files that .gitignore names, too
     #[arg(long)]
     no_ignore: bool,
@@ -56,10 +67,11 @@ pub struct ScanArgs {
     /// Decode and open what is in the git history, too: several times slower
     #[arg(long)]
     decode_history: bool,
-    /// Form of the report: text, json, jsonl, sarif
-    #[arg(long, short, value_name = "FORMAT", default_value = "text", value_parser = clap::value_parser!(Format))]
-    format: Format,
-    /// Write the report to a file, whole or not at all
+    /// Form of the report, and the file it goes to: text, html, json, jsonl, sarif, github, markdown, gitlab, codequality;
+    /// may be repeated [default: text]
+    #[arg(long, short, value_name = "FORMAT[=FILE]")]
+    format: Vec<Wanted>,
+    /// Write the report to a file, whole or not at all; for the --format that names none
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Only these rules or services (github, github/personal-access-token)
@@ -71,24 +83,30 @@ pub struct ScanArgs {
     /// Least confidence of a finding; rules that --only names count always
     #[arg(long, value_enum, value_name = "LEAST", default_value = "medium")]
     confidence: Least,
-    /// Do not count what this baseline knows
-    #[arg(long, value_name = "FILE")]
-    baseline: Option<PathBuf>,
-    /// Write what was found to a baseline, joined with what it holds already
-    #[arg(long, value_name = "FILE")]
-    write_baseline: Option<PathBuf>,
+    /// Do not count what stands in these paths: patterns as .gitignore has them
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    #[command(flatten)]
+    known: BaselineArgs,
     /// Ask the services whether the tokens are alive
     #[arg(long)]
-    verify: bool,
+    pub(super) verify: bool,
+    /// With --verify: believe no answer that an earlier run was given
+    #[arg(long, requires = "verify")]
+    refresh: bool,
     /// Verify, find the owners, tell them, and revoke what the policy allows
     #[arg(long, conflicts_with = "verify")]
     respond: bool,
+    /// Report the findings, with the tokens, to this receiver (https://…/reports of `unleak serve`), signed with the key
+    /// of reports.sign_with
+    #[arg(long, value_name = "URL")]
+    report_to: Option<String>,
     /// Put the secrets themselves into text and JSON reports
     #[arg(long)]
     show_secrets: bool,
     /// What makes the exit code 1
     #[arg(long, value_enum, value_name = "WHAT", default_value = "any")]
-    fail_on: FailOn,
+    pub(super) fail_on: FailOn,
     /// Say of everything that a rule's pattern matched and that is not reported, why
     #[arg(long)]
     explain: bool,
@@ -122,12 +140,28 @@ pub struct ScanArgs {
 const EXAMPLES: &str = "Examples:\n  \
     unleak scan .                          this folder; in a repository its whole history too\n  \
     unleak scan --staged                   what the next commit would leak (pre-commit hook)\n  \
+    unleak scan --push=origin < LINES      what a push brings (pre-push and pre-receive hooks)\n  \
     unleak scan --range main..HEAD         what a branch brings in (pull request)\n  \
     unleak scan --verify --fail-on live .  ask the services, fail for tokens that are alive\n  \
     unleak scan --occurrences --deadline 5m .   all commits that brought it in; end in time\n  \
+    unleak scan --format html=leaks.html --format text   a page to send on, and the text here\n  \
+    unleak scan --format github --format markdown=summary.md   annotations and a job summary\n  \
     unleak scan --explain --no-history .   what was matched and not reported, and why\n  \
     unleak --rules .gitleaks.toml scan .   with the rules of gitleaks or betterleaks\n  \
+    unleak scan --report-to https://leaks.example.com/reports .   hand what was found to a receiver\n  \
     git log -p | unleak scan -             anything else";
+
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct Typed {
+    #[command(flatten)]
+    args: ScanArgs,
+}
+
+/// The arguments that these words stand for, as if somebody had typed them behind `unleak scan`.
+pub(super) fn typed<W: Into<OsString> + Clone>(words: impl IntoIterator<Item = W>) -> Result<ScanArgs> {
+    Ok(Typed::try_parse_from(words)?.args)
+}
 
 /// How sure a finding must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -152,7 +186,7 @@ impl From<Least> for Confidence {
 
 /// What makes the exit code 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum FailOn {
+pub(super) enum FailOn {
     /// Any leak
     Any,
     /// A leak whose token is alive (with --verify)
@@ -163,13 +197,33 @@ enum FailOn {
 
 /// Runs the scan and writes its report.
 pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result<Exit> {
+    let outputs = Outputs::of(&args.format, args.output.as_deref())?;
+    let receiver = args
+        .report_to
+        .as_deref()
+        .map(|address| Receiver::new(address, &context));
+    let receiver = receiver.transpose()?;
+    let report = examine(args, &mut context, look)?;
+    write(args, &outputs, &context, &report, out)?;
+    if let Some(receiver) = &receiver {
+        report_to(receiver, &report, &context)?;
+    }
+    Ok(verdict(args, &report))
+}
+
+/// Scans what `look` takes up, and asks of what was found what the arguments want to know.
+pub(super) fn examine(
+    args: &ScanArgs,
+    context: &mut Context,
+    look: impl FnOnce(&ScanArgs, &mut Scan) -> Result<()>,
+) -> Result<Report> {
     let started = Timestamp::now();
     if args.respond {
         context.config.policy.check(&context.rules)?;
     }
     context.rules.select(&args.only, &args.skip)?;
     context.rules.at_least(args.confidence.into(), &args.only);
-    let baseline = args.baseline.as_deref().map(Baseline::load).transpose()?;
+    let baseline = args.known.load()?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let limits = Limits {
         jobs: args.jobs.unwrap_or(cores).max(1),
@@ -182,7 +236,8 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         Some(most) => limits.within(most << 20),
         None => limits,
     };
-    let mut scan = prepared(args, &context, limits)?;
+    let exclude = Exclude::new(&args.exclude)?;
+    let mut scan = prepared(args, context, limits)?;
     let tally = scan.tally();
     {
         let _progress = Progress::follow(scan.tally(), !context.quiet);
@@ -196,19 +251,17 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         );
     }
     let (refused, mut findings): (Vec<_>, Vec<_>) = scan.finish().into_iter().partition(Finding::is_refused);
-    if let Some(baseline) = &baseline {
-        baseline.apply(&mut findings);
-    }
-    if let Some(path) = &args.write_baseline {
-        write_baseline(path, &findings)?;
-    }
+    exclude.apply(&mut findings);
+    let told = &mut std::io::stderr();
+    args.known.settle(baseline, &mut findings, &tally, told)?;
     let learnt = match tally.goes_on() {
-        true => learn(args, &findings, &context)?,
+        true => learn(args, &findings, context)?,
         // Who wants it to end waits for no service.
         false => BTreeMap::new(),
     };
-    let report = Report {
-        rules: cards(&context, &findings, &refused),
+    ask::weighed(&mut findings, &learnt, context);
+    Ok(Report {
+        rules: cards(context, &findings, &refused),
         findings,
         refused: args.explain.then_some(refused),
         marks,
@@ -218,9 +271,7 @@ pub fn run(args: &ScanArgs, mut context: Context, out: &mut dyn Write) -> Result
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started,
         ended: Timestamp::now(),
-    };
-    write(args, &context, &report, out)?;
-    Ok(verdict(args, &report))
+    })
 }
 
 fn prepared(args: &ScanArgs, context: &Context, limits: Limits) -> Result<Scan> {
@@ -255,11 +306,34 @@ fn cards(context: &Context, findings: &[Finding], refused: &[Finding]) -> Vec<Ru
     cards
 }
 
+/// Hands the findings to a receiver. A fork's pull request must not make us report what it chose.
+fn report_to(receiver: &Receiver, report: &Report, context: &Context) -> Result<()> {
+    if context.config.environment().fork {
+        tracing::warn!("a fork's pull request runs this: nothing is reported");
+        return Ok(());
+    }
+    let repository = report.repository.as_ref().map(|(url, _)| without_password(url));
+    let sent = super::wait(receiver.send(&report.findings, repository.as_deref()));
+    let taken = sent.map_err(|error| {
+        Hinted::incomplete(
+            format!("the findings were not reported: {error:#}"),
+            "run the same again; what was reported before is known there and counts once",
+        )
+    })?;
+    if !context.quiet {
+        let mut to = std::io::stderr();
+        writeln!(to, "reported {taken} findings")?;
+    }
+    Ok(())
+}
+
 /// Asks the services, if that was asked for. A fork's pull request must not make us send tokens of its choice.
 fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTreeMap<Fingerprint, Learnt>> {
     let ask = match (args.respond, args.verify) {
         (true, _) => Ask::Respond,
-        (_, true) => Ask::Verify,
+        (_, true) => Ask::Verify {
+            refresh: args.refresh,
+        },
         _ => return Ok(BTreeMap::new()),
     };
     if context.config.environment().fork {
@@ -271,99 +345,25 @@ fn learn(args: &ScanArgs, findings: &[Finding], context: &Context) -> Result<BTr
     super::wait(ask::run(ask, findings, context, root, &mut std::io::stderr()))
 }
 
-/// Scans everything that was asked for; an empty result is never silent.
-fn look(args: &ScanArgs, scan: &mut Scan) -> Result<()> {
-    let tally = scan.tally();
-    let here = [PathBuf::from(".")];
-    let targets: &[PathBuf] = if args.targets.is_empty() {
-        &here
-    } else {
-        &args.targets
-    };
-    if let Some(range) = range(args)? {
-        for target in targets {
-            let commits = scan
-                .range(target, &range)
-                .map_err(|error| cannot(&error, NO_RANGE))?;
-            if commits == 0 {
-                tally.skip(
-                    format!("{}..{}", range.from, range.to),
-                    "holds no commit: nothing was scanned",
-                );
-            }
-        }
-        return Ok(());
-    }
-    if args.staged {
-        for target in targets {
-            // Nothing staged is a usual commit (--amend, --allow-empty) and no gap.
-            scan.staged(target).map_err(|error| cannot(&error, NO_INDEX))?;
-        }
-        return Ok(());
-    }
-    let parts = match (args.no_history, args.history_only) {
-        (true, _) => Parts::Files,
-        (_, true) => Parts::History,
-        _ => Parts::FilesAndHistory,
-    };
-    for target in targets {
-        if target == Path::new("-") {
-            scan.stdin(&mut std::io::stdin());
-        } else {
-            scan.target(target, &output::shown(target, targets.len()), parts);
-        }
-    }
-    let coverage = tally.coverage();
-    if coverage.files + coverage.blobs + coverage.binary == 0 && coverage.skipped.is_empty() {
-        tally.skip(
-            "everything",
-            "there was nothing to scan; with --no-ignore files that .gitignore names are scanned too",
-        );
-    }
-    Ok(())
-}
-
-fn range(args: &ScanArgs) -> Result<Option<Range>> {
-    let since = args.since.as_ref().map(|revision| format!("{revision}.."));
-    let text = args.range.as_ref().or(since.as_ref());
-    text.map(|text| Range::parse(text)).transpose()
-}
-
-const NO_RANGE: &str =
-    "in CI, fetch the whole history (fetch-depth: 0); `git rev-parse REV` tells whether git knows a revision";
-const NO_INDEX: &str = "--staged reads git's index: run it in a repository in which `git status` works";
-
-fn cannot(error: &anyhow::Error, hint: &str) -> anyhow::Error {
-    Hinted::incomplete(format!("nothing was scanned: {error:#}"), hint)
-}
-
-fn write_baseline(path: &Path, findings: &[Finding]) -> Result<()> {
-    let mut baseline = if path.exists() {
-        Baseline::load(path)?
-    } else {
-        Baseline::fresh()?
-    };
-    baseline.add(findings);
-    output::write_file(path, |file| Ok(file.write_all(baseline.to_text().as_bytes())?))
-}
-
-fn write(args: &ScanArgs, context: &Context, report: &Report, out: &mut dyn Write) -> Result<()> {
-    let color = args.output.is_none() && output::color(context.config.environment().plain);
+fn write(
+    args: &ScanArgs,
+    outputs: &Outputs,
+    context: &Context,
+    report: &Report,
+    out: &mut dyn Write,
+) -> Result<()> {
     let options = report::Options {
-        color,
+        color: output::color(context.config.environment().plain),
         show_secrets: args.show_secrets,
     };
-    if args.format == Format::Sarif {
-        // SARIF has no room for what is no result.
+    if outputs.explain_nothing() {
         report::write_explanation(report, &options, &mut std::io::stderr().lock())?;
     }
-    match &args.output {
-        Some(path) => output::write_file(path, |file| report::write(report, args.format, &options, file)),
-        None => report::write(report, args.format, &options, out).context("cannot write the report"),
-    }
+    outputs.write(report, &options, out)
 }
 
-fn verdict(args: &ScanArgs, report: &Report) -> Exit {
+/// The exit code that this report stands for.
+pub(super) fn verdict(args: &ScanArgs, report: &Report) -> Exit {
     let live = |finding: &Finding| {
         let learnt = report.learnt.get(&finding.fingerprint);
         learnt

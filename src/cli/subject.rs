@@ -18,7 +18,7 @@ use crate::rule::Rule;
 use crate::scan::Scan;
 use crate::secret::Secret;
 use crate::source::Limits;
-use crate::store::{Store, StoreKey};
+use crate::store::Store;
 
 /// Longest input that is taken for a secret with what surrounds it, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -42,8 +42,8 @@ pub(super) struct Subject {
 
 /// Opens the store that the configuration names.
 pub(super) async fn store(context: &Context) -> Result<Store> {
-    let (url, key) = context.config.store()?;
-    Store::open(&url, &StoreKey::from_slice(&key)?).await
+    let (url, keys) = context.config.store()?;
+    Store::open(&url, keys).await
 }
 
 impl SubjectArgs {
@@ -107,7 +107,14 @@ impl SubjectArgs {
 
     fn recognised(&self, text: &[u8], context: &Context) -> Result<Vec<Finding>> {
         let mut rules = context.rules.clone();
-        rules.select(self.rule.as_slice(), &[])?;
+        let wanted: Vec<String> = self.rule.iter().cloned().collect();
+        let parts = rules
+            .rules
+            .iter()
+            .filter(|rule| wanted.contains(&rule.id.to_string()));
+        let parts = parts.flat_map(|rule| rule.part_rules().map(ToString::to_string));
+        let with_parts: Vec<String> = wanted.iter().cloned().chain(parts).collect();
+        rules.select(&with_parts, &[])?;
         let limits = Limits {
             jobs: 1,
             largest: LONGEST,
@@ -116,8 +123,23 @@ impl SubjectArgs {
         };
         let mut scan = Scan::new(&rules, context.config.fingerprint_key()?, limits);
         scan.stdin(&mut &*text);
-        Ok(scan.finish())
+        let mut findings = scan.finish();
+        match &self.rule {
+            Some(rule) => findings
+                .retain(|finding| finding.rule.as_str() == rule || finding.rule.service() == rule.as_str()),
+            None => without_parts(&mut findings),
+        }
+        Ok(findings)
     }
+}
+
+/// Leaves out what is a part of another secret of the same input: the id beside its key.
+fn without_parts(findings: &mut Vec<Finding>) {
+    let parts: Vec<Secret> = findings
+        .iter()
+        .flat_map(|finding| finding.parts.values().cloned())
+        .collect();
+    findings.retain(|finding| !finding.parts.is_empty() || !parts.contains(&finding.secret));
 }
 
 async fn stored(beginning: &str, store: &Store) -> Result<Held> {
@@ -198,6 +220,7 @@ fn told(text: &[u8], rule: &str, context: &Context) -> Result<Finding> {
         secret,
         decoded_via: None,
         line_hash: None,
+        excerpt: None,
         suppression: None,
     })
 }

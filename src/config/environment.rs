@@ -13,8 +13,11 @@ pub struct Environment {
     pub plain: bool,
     /// Who runs the program, for the ledger.
     pub user: String,
-    /// A pull request from a fork runs it (GitHub Actions): whoever wrote the commits chose what is scanned.
+    /// A pull request from a fork runs it, by what the CI system says: whoever wrote the commits chose what is scanned.
     pub fork: bool,
+    /// The step at which the kill test wants the process to kill itself.
+    #[cfg(feature = "kill-points")]
+    pub kill_at: u64,
 }
 
 impl Environment {
@@ -39,24 +42,13 @@ impl Environment {
             user: variable("USER")
                 .or_else(|| variable("USERNAME"))
                 .unwrap_or_else(|| "operator".to_owned()),
-            fork: is_fork(),
+            fork: super::runner::is_fork(),
+            #[cfg(feature = "kill-points")]
+            kill_at: variable("UNLEAK_KILL_AT")
+                .and_then(|step| step.parse().ok())
+                .unwrap_or_default(),
         }
     }
-}
-
-/// Whether GitHub's event says that the pull request's head is another repository than its base.
-fn is_fork() -> bool {
-    if !variable("GITHUB_EVENT_NAME").is_some_and(|name| name.starts_with("pull_request")) {
-        return false;
-    }
-    let event = path("GITHUB_EVENT_PATH").and_then(|path| std::fs::read(path).ok());
-    let event: serde_json::Value = event
-        .and_then(|text| serde_json::from_slice(&text).ok())
-        .unwrap_or_default();
-    let name = |pointer: &str| event.pointer(pointer).and_then(serde_json::Value::as_str);
-    // An event that cannot be read could be anything, a fork's too.
-    let base = name("/repository/full_name");
-    base.is_none() || name("/pull_request/head/repo/full_name") != base
 }
 
 #[expect(
@@ -65,6 +57,16 @@ fn is_fork() -> bool {
 )]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads the environment"
+)]
+pub(super) fn variables() -> impl Iterator<Item = (String, String)> {
+    // Names and values that are no text are none that we ask for.
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 fn path(name: &str) -> Option<PathBuf> {

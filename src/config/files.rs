@@ -65,13 +65,13 @@ pub(super) fn key_file(file: &Path) -> Result<Vec<u8>> {
             std::io::Write::write_all(&mut made, &key).with_context(|| format!("cannot write {shown}"))?;
             Ok(key.to_vec())
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => written_key(file),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => existing_key_file(file),
         Err(error) => Err(error).with_context(|| format!("cannot make the key file {shown}")),
     }
 }
 
-/// Another process may just be writing it; that takes no time worth speaking of.
-fn written_key(file: &Path) -> Result<Vec<u8>> {
+/// The 32 bytes of a key file that is there. Another process may just be writing it; that takes no time worth speaking of.
+pub(super) fn existing_key_file(file: &Path) -> Result<Vec<u8>> {
     for _ in 0..50 {
         let key = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         match key.len() {

@@ -4,27 +4,35 @@
 //! base URL of a service could have every token sent to itself. Secrets come from files and environment variables that
 //! the file names, and are never written in it.
 
+pub mod dashboard;
 mod environment;
 mod files;
+mod hooked;
+pub mod project;
+pub mod reports;
+pub mod runner;
+mod services;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
 pub use environment::Environment;
+pub use hooked::Hooked;
+pub use services::{CallSection, CredentialSection, InstanceSection, ServiceSection};
 
-use files::{key_file, read, secret};
+use files::{existing_key_file, key_file, read, secret};
 
-use crate::call::{CallSettings, ServiceSettings};
 use crate::notify;
 use crate::owner::OwnerSettings;
 use crate::policy::Policy;
 use crate::secret::{FingerprintKey, Secret};
+use crate::store::{StoreKey, StoreKeys};
 use crate::token_service::preset::Preset;
 use crate::token_service::{Limits, ReviewSettings, Settings};
+use crate::verify::Kept;
 
 /// The reference: every key with its default and what it does. `unleak config` prints it.
 pub const REFERENCE: &str = include_str!("default.toml");
@@ -41,6 +49,8 @@ pub struct Config {
     pub call: CallSection,
     /// By service name.
     pub services: BTreeMap<String, ServiceSection>,
+    /// Self-hosted instances, each with its own credentials.
+    pub instance: Vec<InstanceSection>,
     /// Who hears of leaks without an owner.
     pub owners: OwnerSettings,
     /// How owners are told.
@@ -49,18 +59,24 @@ pub struct Config {
     pub policy: Policy,
     /// The server and its token service.
     pub serve: ServeSection,
+    /// The doors for reports of leaks.
+    pub reports: reports::ReportsSection,
     #[serde(skip)]
     environment: Environment,
+    #[serde(skip)]
+    file: Option<PathBuf>,
 }
 
 /// `[store]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSection {
-    /// `sqlite:///path/to/file`.
+    /// `sqlite:///path/to/file` or `postgres://user@host/database`.
     pub url: Option<String>,
     /// File with the key that seals secrets; made on first use.
     pub key_file: Option<PathBuf>,
+    /// Files with further keys: the one before it, or the next one while other processes have it already.
+    pub further_key_files: Vec<PathBuf>,
 }
 
 /// `[fingerprint]`.
@@ -69,38 +85,6 @@ pub struct StoreSection {
 pub struct FingerprintSection {
     /// File with the key; made on first use.
     pub key_file: Option<PathBuf>,
-}
-
-/// `[call]`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CallSection {
-    /// Longest time for one request and its reply.
-    pub timeout_seconds: u64,
-}
-
-impl Default for CallSection {
-    fn default() -> Self {
-        Self { timeout_seconds: 15 }
-    }
-}
-
-/// `[services.NAME]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ServiceSection {
-    /// Base URLs instead of the rule file's, for self-hosted services.
-    pub bases: Vec<String>,
-    /// Environment variable with the operator's credential.
-    pub credential_env: Option<String>,
-    /// File with the operator's credential.
-    pub credential_file: Option<PathBuf>,
-    /// Organisations to ask for where the service does not tell.
-    pub organisations: Vec<String>,
-    /// Further values for `{name}` in requests.
-    pub values: BTreeMap<String, String>,
-    /// How long to wait for the service to settle, instead of the rule file's times.
-    pub settle_seconds: Option<u64>,
 }
 
 /// `[serve]`.
@@ -125,6 +109,35 @@ pub struct ServeSection {
     pub limits: Limits,
     /// The review of tokens, and its mails.
     pub review: ReviewSettings,
+    /// The workers, which do what is to be done about leaks.
+    pub worker: WorkerSection,
+    /// The pages.
+    pub dashboard: dashboard::DashboardSection,
+}
+
+/// `[serve.worker]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerSection {
+    /// Leaks that this process works on at once; 0: it only receives.
+    pub count: usize,
+    /// Failed attempts after which a task is a dead letter.
+    pub attempts: u32,
+    /// Pause after the first failed attempt; each further one is twice as long, an hour at most.
+    pub retry_seconds: u64,
+    /// After how long without a sign another worker takes a task over.
+    pub lease_seconds: u64,
+}
+
+impl Default for WorkerSection {
+    fn default() -> Self {
+        Self {
+            count: 4,
+            attempts: 12,
+            retry_seconds: 30,
+            lease_seconds: 60,
+        }
+    }
 }
 
 impl Default for ServeSection {
@@ -139,6 +152,8 @@ impl Default for ServeSection {
             presets: BTreeMap::new(),
             limits: Limits::default(),
             review: ReviewSettings::default(),
+            worker: WorkerSection::default(),
+            dashboard: dashboard::DashboardSection::default(),
         }
     }
 }
@@ -162,6 +177,7 @@ impl Config {
             None => Self::default(),
         };
         config.environment = environment;
+        config.file = file;
         Ok(config)
     }
 
@@ -171,6 +187,24 @@ impl Config {
     /// Text that is not TOML, or a key that does not exist.
     pub fn parse(text: &str, shown: &str) -> Result<Self> {
         toml::from_str(text).map_err(|error| anyhow::anyhow!("{shown}: {}", error.to_string().trim_end()))
+    }
+
+    /// The file that was read, if there was one.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
+    /// The file with the key for fingerprints, made if it is not there.
+    ///
+    /// # Errors
+    /// No place where it can be.
+    pub fn kept_key(&self) -> Result<PathBuf> {
+        let file = match &self.fingerprint.key_file {
+            Some(file) => file.clone(),
+            None => self.state("fingerprint.key")?,
+        };
+        key_file(&file)?;
+        Ok(file)
     }
 
     /// What was taken from the environment.
@@ -196,13 +230,18 @@ impl Config {
         }
     }
 
-    /// The store's URL and key.
+    /// The store's URL and keys.
     ///
     /// # Errors
     /// No place to keep them, or a key file that cannot be used.
-    pub fn store(&self) -> Result<(String, Vec<u8>)> {
+    pub fn store(&self) -> Result<(String, StoreKeys)> {
         let url = self.url(self.store.url.as_ref(), "leaks.sqlite")?;
-        Ok((url, self.key(self.store.key_file.as_ref(), "store.key")?))
+        let current = StoreKey::from_slice(&self.key(self.store.key_file.as_ref(), "store.key")?)?;
+        let further = self.store.further_key_files.iter().map(|file| {
+            let key = existing_key_file(file).context("store.further_key_files")?;
+            StoreKey::from_slice(&key)
+        });
+        Ok((url, StoreKeys::new(current, further.collect::<Result<_>>()?)))
     }
 
     /// The token service's store URL (`given` wins over the file) and key.
@@ -251,19 +290,20 @@ impl Config {
     /// A file or variable that is named but not there.
     pub fn notify_settings(&self) -> Result<notify::Settings> {
         let mut settings = self.notify.clone();
-        if let Some(email) = &mut settings.email {
-            let (env, file) = (email.password_env.as_ref(), email.password_file.as_ref());
-            email.password = secret(env, file, "notify.email.password")?;
-        }
-        if let Some(webhook) = settings
-            .webhook
-            .as_mut()
-            .filter(|webhook| webhook.secret.is_none())
-        {
-            let (env, file) = (webhook.secret_env.as_ref(), webhook.secret_file.as_ref());
-            webhook.secret = secret(env, file, "notify.webhook.secret")?;
+        for wanted in settings.wanted() {
+            *wanted.place = secret(wanted.env, wanted.file, wanted.key)?;
         }
         Ok(settings)
+    }
+
+    /// Where answers of services are kept from one run to the next, and for how long; nothing, where they are not.
+    pub fn answers(&self) -> Option<(PathBuf, Kept)> {
+        let minutes = |minutes: u64| std::time::Duration::from_secs(minutes.min(30 * 24 * 60) * 60);
+        let kept = Kept {
+            live: minutes(self.call.keep_live_minutes),
+            dead: minutes(self.call.keep_dead_minutes),
+        };
+        Some((self.state("answers.json").ok()?, kept))
     }
 
     fn url(&self, given: Option<&String>, name: &str) -> Result<String> {
@@ -281,34 +321,5 @@ impl Config {
         folder
             .map(|folder| folder.join(name))
             .context("no home folder is known; set HOME or UNLEAK_STATE")
-    }
-
-    /// How services are called, credentials read.
-    ///
-    /// # Errors
-    /// A credential file or variable that is named but not there.
-    pub fn call_settings(&self) -> Result<CallSettings> {
-        let mut services = BTreeMap::new();
-        for (name, section) in &self.services {
-            let key = format!("services.{name}.credential");
-            let settings = ServiceSettings {
-                bases: section.bases.clone(),
-                credential: secret(
-                    section.credential_env.as_ref(),
-                    section.credential_file.as_ref(),
-                    &key,
-                )?,
-                organisations: section.organisations.clone(),
-                values: section.values.clone(),
-                settle: section.settle_seconds.map(Duration::from_secs),
-            };
-            services.insert(name.clone(), settings);
-        }
-        let timeout = Duration::from_secs(self.call.timeout_seconds.clamp(1, 600));
-        Ok(CallSettings {
-            services,
-            timeout,
-            ..CallSettings::default()
-        })
     }
 }

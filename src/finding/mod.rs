@@ -75,6 +75,10 @@ impl fmt::Display for Severity {
     }
 }
 
+/// The fact that several different secrets near one could be the same part of it, by the rule of one of them: which is its
+/// own is not known.
+pub const SEVERAL: &str = "several";
+
 /// How sure the rule is that a match is a secret; ordered from surest to least.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -261,8 +265,19 @@ pub struct Finding {
     pub decoded_via: Option<String>,
     /// GitHub's `primaryLocationLineHash` of the line, where the file was at hand.
     pub line_hash: Option<String>,
+    /// What stands around it on its line, for people.
+    pub excerpt: Option<Excerpt>,
     /// Set where the finding does not count.
     pub suppression: Option<Suppression>,
+}
+
+/// The line that a secret begins on, without the secret, and with what else looks like one masked. Foreign text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// What stands before it, without the indentation; cut at the front where it is long.
+    pub before: String,
+    /// What stands behind it; cut at the end where it is long.
+    pub after: String,
 }
 
 impl Finding {

@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::message::{Mailbox, Mailboxes, MessageBuilder};
+use lettre::message::{Mailbox, Mailboxes, MessageBuilder, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls as Transported, TlsParameters};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use serde::Deserialize;
 
-use super::EmailSettings;
 use super::message::Message;
+use super::settings::EmailSettings;
 use super::text::clean;
 
 /// For one answer of the server, and for the whole of one mail.
@@ -113,6 +113,7 @@ impl Email {
         let address: Address = to
             .parse()
             .map_err(|_| format!("{:?} is no e-mail address", clean(to, 100)))?;
+        let named = |id: &String| format!("<{id}@{}>", self.from.email.domain());
         let mut mail = MessageBuilder::new()
             .from(self.from.clone())
             .mailbox(lettre::message::header::To::from(Mailboxes::from(Mailbox::new(
@@ -120,10 +121,23 @@ impl Email {
                 address,
             ))))
             .subject(message.subject.clone())
-            .message_id(Some(format!("<{}@{}>", message.id, self.from.email.domain())))
-            .header(ContentType::TEXT_PLAIN)
-            .body(message.body.clone())
-            .map_err(|error| format!("the mail cannot be made: {error}"))?;
+            .message_id(Some(named(&message.id)));
+        // What follows a notice stands in its thread.
+        if let [first] = message.thread.as_slice() {
+            mail = mail.in_reply_to(named(first));
+        }
+        if !message.thread.is_empty() {
+            let ids: Vec<String> = message.thread.iter().map(named).collect();
+            mail = mail.references(ids.join(" "));
+        }
+        let mail = match &message.html {
+            Some(html) => mail.multipart(MultiPart::alternative_plain_html(
+                message.body.clone(),
+                html.clone(),
+            )),
+            None => mail.header(ContentType::TEXT_PLAIN).body(message.body.clone()),
+        };
+        let mut mail = mail.map_err(|error| format!("the mail cannot be made: {error}"))?;
         for (name, value) in [
             // RFC 3834: no vacation message answers it.
             ("Auto-Submitted", "auto-generated"),

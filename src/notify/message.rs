@@ -1,32 +1,31 @@
-//! What an owner reads: who we are, why they hear this, what leaked and where, what was done and what to do.
+//! A notice to one recipient, ready for every channel.
 //!
-//! Made from a leak, which does not hold the secret. All that comes from outside (paths, names, a service's words) is
-//! made harmless first.
+//! Made from a leak, which does not hold the secret, by [`super::Texts`]. The id of a message is the same
+//! whenever it is made again, so that a channel that remembers ids never shows one twice.
 
-use jiff::tz::TimeZone;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
-use super::text::{clean, fill};
-use crate::finding::RuleCard;
-use crate::leak::{Leak, Owner, OwnerReason, Revocation, Sighting, Verdict};
-
-/// Places that a message lists before it only counts them.
-const PLACES: usize = 12;
-/// Longest piece of foreign text in a message, in characters.
-const LONGEST: usize = 300;
-/// Largest JSON form, in bytes; with its envelope it stays below the 20 kB of Standard Webhooks.
-const LARGEST: usize = 18_000;
+use crate::finding::{RuleCard, Severity};
+use crate::leak::{Leak, Owner, OwnerReason, Revocation, Verdict};
 
 /// What a message is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A leak was found; the token is alive, or may be.
     Found,
-    /// The token is dead.
-    Revoked,
+    /// A person must say yes before anything is done.
+    Approval,
+    /// Nobody has acted; the number of the step, from 1.
+    Escalation(u8),
     /// The token is kept away from an organisation, and alive.
     Contained,
+    /// The token is dead.
+    Revoked,
+    /// Several leaks at once.
+    Digest,
     /// No leak: tokens of the embedded token service that their owner should look at.
     Tokens,
 }
@@ -44,23 +43,25 @@ impl Kind {
         }
     }
 
-    /// The event's name: `leak.found`, `leak.revoked`, `leak.contained`, `tokens.review`.
+    /// The event's name: `leak.found`, `leak.revoked`, `leak.contained`, `leak.approval`, `leak.escalation`,
+    /// `leak.digest`, `tokens.review`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Found => "leak.found",
-            Self::Revoked => "leak.revoked",
+            Self::Approval => "leak.approval",
+            Self::Escalation(_) => "leak.escalation",
             Self::Contained => "leak.contained",
+            Self::Revoked => "leak.revoked",
+            Self::Digest => "leak.digest",
             Self::Tokens => "tokens.review",
         }
     }
 
-    fn template(self) -> &'static str {
+    /// What ids are made of: each escalation is an event of its own.
+    fn mark(self) -> String {
         match self {
-            Self::Found => include_str!("templates/found.txt"),
-            Self::Revoked => include_str!("templates/revoked.txt"),
-            Self::Contained => include_str!("templates/contained.txt"),
-            // whoever writes such a message brings its words
-            Self::Tokens => "",
+            Self::Escalation(step) => format!("{}.{step}", self.name()),
+            _ => self.name().to_owned(),
         }
     }
 }
@@ -68,6 +69,8 @@ impl Kind {
 /// What a message is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct About<'a> {
+    /// What it is about.
+    pub kind: Kind,
     /// The leak as it stands now, with the verdict that followed the revocation.
     pub leak: &'a Leak,
     /// Who is told.
@@ -78,6 +81,68 @@ pub struct About<'a> {
     pub planned: &'a str,
     /// What the owner's organisation can do without the token's owner, where there is something.
     pub containment: Option<&'a str>,
+    /// The command with which a person says yes, or revokes.
+    pub command: &'a str,
+}
+
+/// One fact of a leak.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fact {
+    /// What it is.
+    pub name: String,
+    /// What is known.
+    pub value: String,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// What.
+    pub text: String,
+    /// Where, or empty.
+    pub link: String,
+}
+
+/// One leak of a digest.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields of the templates, which say what they are")]
+pub struct Row {
+    pub severity: String,
+    pub colour: &'static str,
+    pub title: String,
+    pub redacted: String,
+    pub whose: String,
+    pub why_you: String,
+    pub place: String,
+    pub more: String,
+    pub state: String,
+    pub done: String,
+    pub link: String,
+    pub link_text: String,
+    pub rule: String,
+    pub fingerprint: String,
+}
+
+/// What a message says, in parts, for channels with a form of their own. All of it is harmless text, none of it is
+/// escaped for any markup.
+#[derive(Clone, Debug, Default, Serialize)]
+#[expect(missing_docs, reason = "the fields of the templates, which say what they are")]
+pub struct Content {
+    pub subject: String,
+    pub headline: String,
+    pub badge: String,
+    pub colour: &'static str,
+    pub greeting: String,
+    pub why: String,
+    pub facts: Vec<Fact>,
+    pub places: Vec<String>,
+    pub done: Vec<String>,
+    pub todo: Vec<Step>,
+    pub rows: Vec<Row>,
+    pub left_out: usize,
+    pub link: String,
+    pub link_text: String,
+    pub footer: String,
 }
 
 /// A message to one owner, ready for every channel.
@@ -87,253 +152,82 @@ pub struct Message {
     pub kind: Kind,
     /// Its name, the same whenever it is made again: `msg_` and 32 hexadecimal digits.
     pub id: String,
+    /// Names of the messages that it follows or stands for; a mail reader shows them as one thread.
+    pub thread: Vec<String>,
+    /// Name of the incident, the same for all messages about one leak; none for several leaks.
+    pub incident: Option<String>,
     /// Who it is for.
     pub owner: Owner,
+    /// The worst of its leaks.
+    pub severity: Severity,
     /// One line.
     pub subject: String,
     /// Plain text, wrapped.
     pub body: String,
+    /// The same as HTML, where there is one.
+    pub html: Option<String>,
+    /// The same in parts.
+    pub content: Content,
+    /// Places as they were reported, where a channel follows them.
+    pub places: Vec<String>,
     /// The same for machines, below 18 kB.
     pub data: Value,
 }
 
 impl Message {
-    /// Makes the message.
-    pub fn new(about: &About<'_>) -> Self {
-        let kind = Kind::of(about.leak);
-        let (subject, body) = kind.template().split_once('\n').unwrap_or_default();
-        let values = values(about);
+    /// A letter of the token service, in plain text; no leak is meant.
+    pub fn letter(name: &str, email: &str, subject: String, body: String, data: Value) -> Self {
         Self {
-            kind,
-            id: id(kind, about),
-            owner: about.owner.clone(),
-            // Wrapped like any line; a subject is one.
-            subject: clean(&fill(subject, &values).replace('\n', " "), 200),
-            body: fill(body, &values),
-            data: data(about),
+            kind: Kind::Tokens,
+            id: named(&format!("{email}\n{subject}\n{body}")),
+            thread: Vec::new(),
+            incident: None,
+            owner: Owner {
+                name: name.to_owned(),
+                email: Some(email.to_owned()),
+                reason: OwnerReason::TokenOwner,
+                organisation: None,
+            },
+            severity: Severity::Low,
+            subject,
+            body,
+            html: None,
+            content: Content::default(),
+            places: Vec::new(),
+            data,
         }
     }
 }
 
-fn id(kind: Kind, about: &About<'_>) -> String {
-    let leak = about.leak;
-    let name = format!(
+/// The id of a message of this kind about this leak to this owner.
+pub(super) fn id(kind: Kind, leak: &Leak, owner: &Owner) -> String {
+    named(&format!(
         "{}\n{}\n{}\n{}",
-        kind.name(),
+        kind.mark(),
         leak.fingerprint,
         leak.rule,
-        about.owner.key()
-    );
+        owner.key()
+    ))
+}
+
+/// The name of a leak's incident.
+pub(super) fn incident(leak: &Leak) -> String {
+    let hash = digits(&format!("{}\n{}", leak.fingerprint, leak.rule));
+    format!("unleak-{hash}")
+}
+
+/// The id of a message that is made of others.
+pub(super) fn id_of_all(ids: &[String]) -> String {
+    let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.sort_unstable();
+    named(&format!("{}\n{}", Kind::Digest.mark(), ids.join("\n")))
+}
+
+fn named(name: &str) -> String {
+    format!("msg_{}", digits(name))
+}
+
+fn digits(name: &str) -> String {
     let hash = Sha256::digest(name.as_bytes());
-    let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("msg_{digits}")
-}
-
-fn values(about: &About<'_>) -> Vec<(&'static str, String)> {
-    let About {
-        leak, owner, card, ..
-    } = about;
-    let short = |text: &str| clean(text, LONGEST);
-    let optional = |text: Option<&str>| text.map(short).unwrap_or_default();
-    let identity = &leak.identity;
-    let page = optional(card.page.as_deref());
-    vec![
-        ("severity", leak.severity.to_string()),
-        ("title", short(&card.title)),
-        ("service", short(&card.service)),
-        ("redacted", short(&leak.redacted)),
-        ("rule", leak.rule.to_string()),
-        ("fingerprint", leak.fingerprint.to_string()),
-        ("name", clean(&owner.name, 100)),
-        ("why_you", why_you(owner)),
-        ("places", places(&leak.sightings)),
-        ("verdict", verdict(leak.verdict.as_ref())),
-        ("principal", optional(identity.principal.as_deref())),
-        ("email", optional(identity.email.as_deref())),
-        ("organisations", list(&identity.organisations)),
-        ("scopes", list(&identity.scopes)),
-        ("done", done(about)),
-        ("assume", assume(leak.verdict.as_ref())),
-        // Without a page to do it, at least one to read.
-        (
-            "docs",
-            if page.is_empty() {
-                short(&card.docs)
-            } else {
-                String::new()
-            },
-        ),
-        ("page", page),
-        ("containment", optional(about.containment)),
-    ]
-}
-
-fn why_you(owner: &Owner) -> String {
-    match (owner.reason, &owner.organisation) {
-        (OwnerReason::TokenOwner, _) => "the token is yours".to_owned(),
-        (OwnerReason::OrganisationOwner, Some(organisation)) => format!(
-            "you own the organisation {}, which the token opens",
-            clean(organisation, 100)
-        ),
-        (OwnerReason::OrganisationOwner, None) => "you own an organisation that the token opens".to_owned(),
-        (OwnerReason::Committer, _) => "you committed it".to_owned(),
-        (OwnerReason::CodeOwner, _) => "CODEOWNERS gives you the file it stands in".to_owned(),
-        (OwnerReason::Fallback, _) => {
-            "nobody else was found who must hear, and the configuration names you for that case".to_owned()
-        }
-    }
-}
-
-fn places(sightings: &[Sighting]) -> String {
-    let mut lines: Vec<String> = sightings.iter().take(PLACES).map(place).collect();
-    if sightings.len() > PLACES {
-        lines.push(format!("and {} more places", sightings.len() - PLACES));
-    }
-    lines.join("\n")
-}
-
-fn place(sighting: &Sighting) -> String {
-    let Sighting {
-        path,
-        line,
-        column,
-        origin,
-        ..
-    } = sighting;
-    let path = clean(path, LONGEST);
-    let Some(commit) = &sighting.commit else {
-        return format!("{path}:{line}:{column} ({origin})");
-    };
-    let date = commit.date.to_zoned(TimeZone::UTC).date();
-    format!(
-        "{path}:{line}:{column} in commit {} of {date} by {} <{}>",
-        clean(&commit.id, 12),
-        clean(&commit.author, 80),
-        clean(&commit.email, 80)
-    )
-}
-
-fn verdict(verdict: Option<&Verdict>) -> String {
-    match verdict {
-        Some(Verdict::Live { reason }) => format!("The token is alive ({}).", clean(reason, LONGEST)),
-        Some(Verdict::Dead { why, reason }) => {
-            format!("The token is dead: {why} ({}).", clean(reason, LONGEST))
-        }
-        Some(Verdict::Unknown { reason }) => {
-            format!(
-                "Whether the token is alive is not known: {}.",
-                clean(reason, LONGEST)
-            )
-        }
-        None => "It was not asked whether the token is alive.".to_owned(),
-    }
-}
-
-fn assume(verdict: Option<&Verdict>) -> String {
-    match verdict {
-        Some(Verdict::Live { .. } | Verdict::Dead { .. }) => String::new(),
-        _ => "Take the token for alive until its service says that it is not.".to_owned(),
-    }
-}
-
-fn list(items: &[String]) -> String {
-    let mut shown: Vec<String> = items.iter().take(20).map(|item| clean(item, 100)).collect();
-    if items.len() > 20 {
-        shown.push(format!("and {} more", items.len() - 20));
-    }
-    shown.join(", ")
-}
-
-fn done(about: &About<'_>) -> String {
-    let state = |what: &str, state: &Option<Revocation>| {
-        let said = match state.as_ref()? {
-            Revocation::Sending => "is under way".to_owned(),
-            Revocation::Done { with } => format!("is done and proved (by way of: {})", clean(with, 100)),
-            Revocation::Refused { reason } => format!("was not possible: {}", clean(reason, LONGEST)),
-            Revocation::Postponed { reason } => {
-                format!("is put off to the next run: {}", clean(reason, LONGEST))
-            }
-            Revocation::Uncertain { reason } => {
-                format!("was sent, its outcome is not known: {}", clean(reason, LONGEST))
-            }
-        };
-        Some(format!("The {what} {said}."))
-    };
-    let mut lines: Vec<String> = [
-        state("revocation", &about.leak.revocation),
-        state("containment", &about.leak.containment),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if lines.is_empty() {
-        lines.push("Nothing has been done to the token yet.".to_owned());
-    }
-    if !about.planned.is_empty() {
-        lines.push(format!("Decision: {}.", clean(about.planned, LONGEST)));
-    }
-    lines.join("\n")
-}
-
-/// The machine-readable form, with fewer and shorter pieces until it is small enough.
-fn data(about: &About<'_>) -> Value {
-    let mut data = Value::Null;
-    for (items, longest) in [(50, LONGEST), (10, 200), (3, 80), (1, 40)] {
-        data = data_within(about, items, longest);
-        if data.to_string().len() <= LARGEST {
-            break;
-        }
-    }
-    data
-}
-
-fn data_within(about: &About<'_>, items: usize, longest: usize) -> Value {
-    let About {
-        leak, owner, card, ..
-    } = about;
-    let short = |text: &str| clean(text, longest);
-    let optional = |text: Option<&str>| text.map(short);
-    let several = |texts: &[String]| {
-        texts
-            .iter()
-            .take(items)
-            .map(|text| short(text))
-            .collect::<Vec<_>>()
-    };
-    let identity = &leak.identity;
-    let said = leak.verdict.as_ref().map(|verdict| match verdict {
-        Verdict::Dead { why, reason } => {
-            json!({ "state": verdict.name(), "why": why, "reason": short(reason) })
-        }
-        Verdict::Live { reason } | Verdict::Unknown { reason } => {
-            json!({ "state": verdict.name(), "reason": short(reason) })
-        }
-    });
-    let seen = leak.sightings.iter().take(items).map(|sighting| {
-        json!({
-            "origin": sighting.origin, "path": short(&sighting.path), "line": sighting.line, "column": sighting.column,
-            "commit": sighting.commit.as_ref().map(|commit| json!({
-                "id": short(&commit.id), "author": short(&commit.author), "email": short(&commit.email),
-                "date": commit.date,
-            })),
-        })
-    });
-    json!({
-        "fingerprint": leak.fingerprint, "rule": leak.rule, "title": short(&card.title),
-        "service": short(&card.service), "severity": leak.severity, "redacted": short(&leak.redacted),
-        "verdict": said,
-        "identity": {
-            "principal": optional(identity.principal.as_deref()), "email": optional(identity.email.as_deref()),
-            "organisations": several(&identity.organisations), "scopes": several(&identity.scopes),
-        },
-        "owner": {
-            "name": short(&owner.name), "email": optional(owner.email.as_deref()), "reason": owner.reason,
-            "organisation": optional(owner.organisation.as_deref()),
-        },
-        "sightings": seen.collect::<Vec<_>>(), "sightings_in_all": leak.sightings.len(),
-        "first_seen": leak.first_seen, "last_seen": leak.last_seen,
-        "revocation": leak.revocation.as_ref().map(Revocation::name),
-        "containment": leak.containment.as_ref().map(Revocation::name),
-        "planned": short(about.planned), "page": optional(card.page.as_deref()), "docs": short(&card.docs),
-    })
+    hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }

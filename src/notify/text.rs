@@ -1,4 +1,4 @@
-//! Plain text that people read: foreign text made harmless, templates filled, lines wrapped.
+//! Plain text that people read: foreign text made harmless, lines wrapped.
 //!
 //! Nothing taken from outside may end a header line, move a cursor, or turn the reading direction.
 
@@ -29,52 +29,33 @@ fn invisible(c: char) -> bool {
         | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Fills `{name}` in a template, once: what a value holds is never filled again. A line with an empty value is left
-/// out; a value of several lines keeps the line's indent. Then every line is wrapped.
-pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
+/// A text whose lines are wrapped, with no line end but our own and never two empty lines in a row.
+pub(super) fn wrapped(filled: &str) -> String {
     let mut text = String::new();
-    for line in template.lines() {
-        let Some(filled) = fill_line(line, values) else {
-            continue;
-        };
-        let indent: String = line.chars().take_while(|c| *c == ' ').collect();
-        for (at, part) in filled.lines().enumerate() {
-            wrap(if at == 0 { "" } else { &indent }, part, &mut text);
+    let mut empty = true;
+    for line in filled.lines() {
+        let line = line.trim_end();
+        if !(line.is_empty() && empty) {
+            wrap(line, &mut text);
         }
-        if filled.is_empty() {
-            text.push('\n');
-        }
+        empty = line.is_empty();
     }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     text
-}
-
-fn fill_line(line: &str, values: &[(&str, String)]) -> Option<String> {
-    let mut filled = String::new();
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once('{') {
-        filled.push_str(before);
-        let (name, after) = after.split_once('}')?;
-        let (_, value) = values.iter().find(|(known, _)| *known == name)?;
-        if value.is_empty() {
-            return None;
-        }
-        filled.push_str(value);
-        rest = after;
-    }
-    filled.push_str(rest);
-    Some(filled)
 }
 
 /// Breaks a line at spaces; what follows stands under its beginning, and a word longer than a line stays whole, so
 /// that a link can be followed.
-fn wrap(indent: &str, line: &str, text: &mut String) {
-    let line = format!("{indent}{line}");
+fn wrap(line: &str, text: &mut String) {
     let mut hang = line.len() - line.trim_start_matches(' ').len();
-    if line[hang..].starts_with("- ") {
-        hang += 2;
+    let after = line[hang..].trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = line.len() - hang - after.len();
+    if after.starts_with("- ") || digits > 0 && after.starts_with(". ") {
+        hang += digits + 2;
     }
     let mut column = 0;
-    for (at, word) in line.trim_end().split(' ').enumerate() {
+    for (at, word) in line.split(' ').enumerate() {
         let length = word.chars().count();
         if at > 0 && column + 1 + length > WIDTH && column > hang {
             text.push('\n');
@@ -92,7 +73,7 @@ fn wrap(indent: &str, line: &str, text: &mut String) {
 
 #[cfg(test)]
 mod tests {
-    use super::{clean, fill};
+    use super::{clean, wrapped};
 
     #[test]
     fn foreign_text_cannot_end_a_line_or_turn_the_direction() {
@@ -104,25 +85,16 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_never_filled_again_and_an_empty_one_takes_its_line_along() {
-        let values = [("a", "{b} {".to_owned()), ("b", String::new())];
-        assert_eq!(fill("x {a}\n- {b}\ny", &values), "x {b} {\ny\n");
-    }
-
-    #[test]
     fn long_lines_are_wrapped_under_their_beginning_and_links_stay_whole() {
         let link = format!("https://example.com/{}", "x".repeat(90));
-        let text = fill(
-            "  - {words} {link}",
-            &[("words", "word ".repeat(30)), ("link", link.clone())],
-        );
+        let text = wrapped(&format!("  1. {} {link}", "word ".repeat(30)));
         assert!(
             text.lines()
                 .all(|line| line.chars().count() <= 76 || line.contains(&link)),
             "{text}"
         );
         assert!(
-            text.lines().skip(1).all(|line| line.starts_with("    ")),
+            text.lines().skip(1).all(|line| line.starts_with("     ")),
             "{text}"
         );
         assert!(text.contains(&format!(" {link}\n")), "{text}");

@@ -130,14 +130,15 @@ fn finish(found: &mut Found, settings: &OwnerSettings) {
         found.problem("nobody with an address was found: set owners.fallback to say who hears of such leaks");
     }
     for contact in &settings.fallback {
-        match fallback(contact) {
+        match contact_of(contact, OwnerReason::Fallback) {
             Some(owner) => found.add(owner),
             None => found.problem(format!("owners.fallback: {contact:?} is no mail address")),
         }
     }
 }
 
-fn fallback(contact: &str) -> Option<Owner> {
+/// A person whom the configuration names: `Security <security@acme.example>` or the address alone.
+pub fn contact_of(contact: &str, reason: OwnerReason) -> Option<Owner> {
     let (name, email) = match contact
         .trim()
         .strip_suffix('>')
@@ -149,7 +150,7 @@ fn fallback(contact: &str) -> Option<Owner> {
     Some(Owner {
         name: if name.is_empty() { email.to_owned() } else { name },
         email: Some(email.to_owned()),
-        reason: OwnerReason::Fallback,
+        reason,
         organisation: None,
     })
 }
@@ -183,7 +184,7 @@ fn named_by(reason: OwnerReason) -> u8 {
         OwnerReason::TokenOwner | OwnerReason::OrganisationOwner => 0,
         OwnerReason::Committer => 1,
         OwnerReason::CodeOwner => 2,
-        OwnerReason::Fallback => 3,
+        OwnerReason::Fallback | OwnerReason::Channel | OwnerReason::Approver | OwnerReason::Escalation => 3,
     }
 }
 

@@ -113,10 +113,6 @@ fn step(file: &OwnersFile) -> StepFile {
         headers: file.headers.clone(),
         body: file.body.clone(),
         sign: file.sign.clone(),
-        done: Vec::new(),
-        already: Vec::new(),
-        find: None,
-        next: None,
-        save: std::collections::BTreeMap::new(),
+        ..StepFile::default()
     }
 }

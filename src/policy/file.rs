@@ -40,6 +40,12 @@ pub struct Policy {
     pub limit_per_hour: usize,
     /// What may be done without asking; the first entry that fits a leak decides. Empty: nothing.
     pub allow: Vec<Allow>,
+    /// Who is asked where a person must say yes: `Security <security@acme.example>` or the address alone.
+    pub approvers: Vec<String>,
+    /// Who hears when nobody acts; each step once.
+    pub escalate: Vec<Escalate>,
+    /// How often a leak whose token is alive is looked at again; 6 hours if left out.
+    pub recheck: Length,
 }
 
 impl Default for Policy {
@@ -48,6 +54,9 @@ impl Default for Policy {
             deny: Vec::new(),
             limit_per_hour: 10,
             allow: Vec::new(),
+            approvers: Vec::new(),
+            escalate: Vec::new(),
+            recheck: Length(SignedDuration::from_hours(6)),
         }
     }
 }
@@ -72,14 +81,58 @@ pub struct Allow {
     pub organisation: Option<String>,
     /// Time after the leak was first seen in which its owners may act themselves.
     #[serde(default)]
-    pub grace: Grace,
-    /// Whether a person must approve each case.
+    pub grace: Length,
+    /// How many people must approve each case: `true` for one, or a number.
     #[serde(default)]
-    pub approval: bool,
+    pub approval: Approval,
+}
+
+/// `[[policy.escalate]]`: who hears when a leak was told and nobody acted.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Escalate {
+    /// How long after the first notice; after the leak was first seen, where nobody could be told.
+    pub after: Length,
+    /// Addresses of people, and channels by name such as `pagerduty`.
+    pub to: Vec<String>,
+    /// Only leaks at least as bad.
+    pub severity: Option<Severity>,
+    /// Only this service.
+    pub service: Option<String>,
+}
+
+/// How many different people must say yes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Approval(u8);
+
+impl Approval {
+    /// The number; 0 where nobody is asked.
+    pub fn people(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl<'de> Deserialize<'de> for Approval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "approval is true, false, or a number of people up to 5"
+        )]
+        enum Written {
+            Asked(bool),
+            People(u8),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Asked(asked) => Ok(Self(asked.into())),
+            Written::People(people) if people <= 5 => Ok(Self(people)),
+            Written::People(_) => Err(serde::de::Error::custom("approval by more than 5 people")),
+        }
+    }
 }
 
 /// What may be done about a leak.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// End the token.
@@ -124,9 +177,9 @@ impl Place {
 
 /// A length of time such as `24h`, `90 minutes`, `2d`; a day has 24 hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Grace(SignedDuration);
+pub struct Length(SignedDuration);
 
-impl Grace {
+impl Length {
     /// The length.
     pub fn duration(self) -> SignedDuration {
         self.0
@@ -146,7 +199,7 @@ impl Grace {
     }
 }
 
-impl<'de> Deserialize<'de> for Grace {
+impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
@@ -174,9 +227,31 @@ impl Policy {
                     "policy.allow {name:?}: no service is called {unknown:?}; `unleak rules list` shows them"
                 );
             }
+            if allow.approval.people() > 1 && self.approvers.len() == 1 {
+                bail!(
+                    "policy.allow {name:?} wants {} people to approve, and policy.approvers names one",
+                    allow.approval.people()
+                );
+            }
             if let Some(unknown) = allow.rule.as_ref().filter(|id| !rule(id)) {
                 bail!("policy.allow {name:?}: no rule is called {unknown:?}; `unleak rules list` shows them");
             }
+        }
+        for (at, step) in self.escalate.iter().enumerate() {
+            let number = at + 1;
+            if step.to.is_empty() || number > u8::MAX.into() {
+                bail!("policy.escalate, step {number}: it names nobody in `to`, or there are too many steps");
+            }
+            if let Some(unknown) = step.service.as_ref().filter(|name| !service(name)) {
+                bail!(
+                    "policy.escalate, step {number}: no service is called {unknown:?}; `unleak rules list` shows them"
+                );
+            }
+        }
+        if self.recheck.duration() < SignedDuration::from_mins(1) {
+            bail!(
+                "policy.recheck is shorter than a minute: services would be asked without end; write \"6h\""
+            );
         }
         Ok(())
     }

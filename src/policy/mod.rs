@@ -4,11 +4,15 @@
 //! made here alone, by [`decide`] or, where a person said yes, by [`confirmed`]. What is not proved to be alive gets
 //! none, and neither does what is on the deny list.
 
+mod explain;
 mod file;
+mod look;
 
 use jiff::Timestamp;
 
-pub use file::{Action, Allow, Grace, Place, Policy};
+pub use explain::explain;
+pub use file::{Action, Allow, Approval, Escalate, Length, Place, Policy};
+pub use look::{Look, escalations, next_escalation, next_look};
 
 use crate::finding::{RuleId, Severity};
 use crate::leak::{Leak, Revocation, Verdict};
@@ -18,7 +22,7 @@ use crate::secret::Fingerprint;
 #[derive(Debug)]
 #[expect(
     missing_docs,
-    reason = "`why` is the reason and `until` the end of the grace period, throughout"
+    reason = "`why` is the reason, `until` the end of the grace period, `action` what waits, throughout"
 )]
 pub enum Decision {
     /// Nothing but writing it down.
@@ -27,19 +31,31 @@ pub enum Decision {
     Notify { why: String },
     /// Owners are told; the action follows when their time is over.
     Wait { until: Timestamp, why: String },
-    /// Owners are told; a person must say yes before anything else.
-    Approve { why: String },
+    /// Owners are told; a person must say yes to this before anything else.
+    Approve { action: Action, why: String },
     /// Owners are told, and this is done.
     Act(Order),
 }
 
 impl Decision {
+    /// `record`, `notify`, `wait`, `approve` or `act`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Record { .. } => "record",
+            Self::Notify { .. } => "notify",
+            Self::Wait { .. } => "wait",
+            Self::Approve { .. } => "approve",
+            Self::Act(_) => "act",
+        }
+    }
+
     /// The reason, with the policy entry that made the decision.
     pub fn why(&self) -> &str {
         match self {
-            Self::Record { why } | Self::Notify { why } | Self::Wait { why, .. } | Self::Approve { why } => {
-                why
-            }
+            Self::Record { why }
+            | Self::Notify { why }
+            | Self::Wait { why, .. }
+            | Self::Approve { why, .. } => why,
             Self::Act(order) => &order.why,
         }
     }
@@ -106,21 +122,59 @@ impl Order {
 #[error("{0}")]
 pub struct Refusal(String);
 
-/// What the policy wants done about a leak. `recent` counts the leaks revoked or contained in the hour before `now`.
-pub fn decide(leak: &Leak, policy: &Policy, now: Timestamp, recent: usize) -> Decision {
+/// What a decision depends on besides the leak and the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The time of the decision.
+    pub now: Timestamp,
+    /// Leaks revoked or contained in the hour before.
+    pub recent: usize,
+    /// Who stopped everything, when and why, in words, if somebody did.
+    pub stopped: Option<String>,
+    /// Who said yes to what about this leak, each person once for an action.
+    pub approved: Vec<(Action, String)>,
+    /// Who said that this leak needs nothing, and why, in words, if somebody did.
+    pub dismissed: Option<String>,
+}
+
+impl Standing {
+    /// At this time, with nothing done lately, nothing stopped and nothing approved.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            recent: 0,
+            stopped: None,
+            approved: Vec::new(),
+            dismissed: None,
+        }
+    }
+
+    fn approved(&self, action: Action) -> Vec<&str> {
+        let yes = self.approved.iter().filter(|(what, _)| *what == action);
+        yes.map(|(_, who)| who.as_str()).collect()
+    }
+}
+
+/// What the policy wants done about a leak.
+pub fn decide(leak: &Leak, policy: &Policy, standing: &Standing) -> Decision {
     if leak.severity == Severity::Info {
         return Decision::Record {
             why: "it is public by design".to_owned(),
         };
     }
-    match &leak.verdict {
-        Some(Verdict::Dead { why, .. }) => {
+    match (&leak.verdict, &standing.dismissed) {
+        (Some(Verdict::Dead { why, .. }), _) => {
             return Decision::Record {
                 why: format!("it is dead: {why}"),
             };
         }
-        Some(Verdict::Live { .. }) => {}
-        verdict => {
+        (_, Some(dismissed)) => {
+            return Decision::Record {
+                why: format!("a person says that it needs nothing: {dismissed}"),
+            };
+        }
+        (Some(Verdict::Live { .. }), None) => {}
+        (verdict, None) => {
             return Decision::Notify {
                 why: not_live(verdict.as_ref()),
             };
@@ -137,10 +191,10 @@ pub fn decide(leak: &Leak, policy: &Policy, now: Timestamp, recent: usize) -> De
             why: "no policy entry allows more than telling people".to_owned(),
         };
     };
-    allowed(allow, leak, policy, now, recent)
+    allowed(allow, leak, policy, standing)
 }
 
-fn allowed(allow: &Allow, leak: &Leak, policy: &Policy, now: Timestamp, recent: usize) -> Decision {
+fn allowed(allow: &Allow, leak: &Leak, policy: &Policy, standing: &Standing) -> Decision {
     let Allow { name, action, .. } = allow;
     let by = format!("policy entry {name:?} allows to {action}");
     if let Some(state @ (Revocation::Sending | Revocation::Done { .. })) = action.state(leak) {
@@ -150,35 +204,67 @@ fn allowed(allow: &Allow, leak: &Leak, policy: &Policy, now: Timestamp, recent: 
         );
         return Decision::Notify { why };
     }
+    if let Some(stopped) = &standing.stopped {
+        return Decision::Notify {
+            why: format!("{by}, but {stopped}; `unleak resume` lets it go on"),
+        };
+    }
     match leak.first_seen.checked_add(allow.grace.duration()) {
-        Ok(until) if until <= now => {}
+        Ok(until) if until <= standing.now => {}
         later => {
             let until = later.unwrap_or(Timestamp::MAX);
             let why = format!("{by} after a grace period that ends at {until}");
             return Decision::Wait { until, why };
         }
     }
-    if allow.approval {
+    let yes = standing.approved(*action);
+    let people = allow.approval.people();
+    if yes.len() < people {
+        let so_far = if yes.is_empty() {
+            String::new()
+        } else {
+            format!("; so far: {}", yes.join(", "))
+        };
+        let who = if people == 1 {
+            "a person approves".to_owned()
+        } else {
+            format!("{people} people approve{so_far}")
+        };
         return Decision::Approve {
-            why: format!("{by} once a person approves"),
+            action: *action,
+            why: format!("{by} once {who}"),
         };
     }
-    if recent >= policy.limit_per_hour {
+    if standing.recent >= policy.limit_per_hour && yes.is_empty() {
         let limit = policy.limit_per_hour;
         return Decision::Approve {
+            action: *action,
             why: format!("{by}, but the limit of {limit} an hour is reached: it waits for a person"),
         };
     }
-    Decision::Act(Order::new(leak, *action, name.clone(), by))
+    let (mut rule, mut why) = (name.clone(), by);
+    if !yes.is_empty() {
+        let approved = format!(", approved by {}", yes.join(", "));
+        rule.push_str(&approved);
+        why.push_str(&approved);
+    }
+    Decision::Act(Order::new(leak, *action, rule, why))
 }
 
 /// The order of a person who saw the plan and said yes. The limit, the grace period and the need of an approval are
-/// theirs to decide; the deny list, and the proof that the token is alive, are not.
+/// theirs to decide; the deny list, the stop switch, a second person where the policy wants one, and the proof that
+/// the token is alive, are not.
 ///
 /// # Errors
-/// A token not proved alive, one that is public by design, the deny list, and an action whose request has left
-/// already.
-pub fn confirmed(leak: &Leak, policy: &Policy, action: Action, by: &str) -> Result<Order, Refusal> {
+/// A token not proved alive, one that is public by design, the deny list, everything stopped, too few people, and an
+/// action whose request has left already.
+pub fn confirmed(
+    leak: &Leak,
+    policy: &Policy,
+    action: Action,
+    by: &str,
+    standing: &Standing,
+) -> Result<Order, Refusal> {
     if leak.severity == Severity::Info {
         return Err(Refusal(
             "it is public by design: there is nothing to end".to_owned(),
@@ -196,6 +282,13 @@ pub fn confirmed(leak: &Leak, policy: &Policy, action: Action, by: &str) -> Resu
             "the deny list of the policy has {entry:?}; take it out of `policy.deny` first"
         )));
     }
+    if let Some(stopped) = &standing.stopped {
+        return Err(Refusal(format!("{stopped}; `unleak resume` lets it go on")));
+    }
+    if let Some(dismissed) = &standing.dismissed {
+        return Err(Refusal(format!("it is {dismissed}; take that back first")));
+    }
+    enough_people(leak, policy, action, by, standing)?;
     if let Some(Revocation::Sending) = action.state(leak) {
         return Err(Refusal(format!(
             "a request to {action} has left and its outcome is not known yet; ask the service with `unleak verify` first"
@@ -203,6 +296,31 @@ pub fn confirmed(leak: &Leak, policy: &Policy, action: Action, by: &str) -> Resu
     }
     let why = format!("{by} confirmed to {action}");
     Ok(Order::new(leak, action, format!("confirmed by {by}"), why))
+}
+
+/// Where the policy wants several people, one alone cannot go around it.
+fn enough_people(
+    leak: &Leak,
+    policy: &Policy,
+    action: Action,
+    by: &str,
+    standing: &Standing,
+) -> Result<(), Refusal> {
+    let mut fitting = policy.allow.iter().filter(|allow| allow.fits(leak));
+    let Some(allow) = fitting.find(|allow| allow.action == action) else {
+        return Ok(());
+    };
+    let people = allow.approval.people();
+    let others = standing.approved(action).into_iter().filter(|who| *who != by);
+    let have = others.count() + 1;
+    if have < people {
+        return Err(Refusal(format!(
+            "policy entry {:?} wants {people} people to approve, and with you there are {have}; `unleak approve {}` \
+             writes your yes down",
+            allow.name, leak.fingerprint
+        )));
+    }
+    Ok(())
 }
 
 impl Order {

@@ -31,6 +31,7 @@ struct FindingJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     secret: Option<String>,
     location: LocationJson,
+    excerpt: Option<String>,
     decoded_via: Option<String>,
     suppression: Option<Suppression>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -181,6 +182,7 @@ impl<'a> View<'a> {
                 .show_secrets
                 .then(|| String::from_utf8_lossy(finding.secret.expose()).into_owned()),
             location: self.location(finding),
+            excerpt: self.excerpt(finding),
             decoded_via: finding.decoded_via.as_deref().map(|via| self.redactor.text(via)),
             suppression: finding.suppression.as_ref().map(|mark| self.suppression(mark)),
             why: None,
@@ -188,6 +190,18 @@ impl<'a> View<'a> {
             identity: learnt.and_then(|learnt| self.identity(learnt)),
             owners: learnt.map_or_else(Vec::new, |learnt| self.owners(&learnt.owners)),
         }
+    }
+
+    /// The line with the secret in its redacted form.
+    fn excerpt(&self, finding: &Finding) -> Option<String> {
+        let excerpt = finding.excerpt.as_ref()?;
+        let around = |text: &str| self.redactor.text(text);
+        Some(format!(
+            "{}{}{}",
+            around(&excerpt.before),
+            finding.redacted,
+            around(&excerpt.after)
+        ))
     }
 
     /// The same with the reason as a sentence.
@@ -258,6 +272,7 @@ impl<'a> View<'a> {
             email: identity.email.as_ref().map(text),
             organisations: identity.organisations.iter().map(text).collect(),
             scopes: identity.scopes.iter().map(text).collect(),
+            over_privileged: identity.over_privileged.iter().map(text).collect(),
             more: identity
                 .more
                 .iter()

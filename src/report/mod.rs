@@ -1,14 +1,21 @@
-//! A scan as text, JSON or SARIF: pure functions over a [`Report`].
+//! A scan as text, a page, JSON, SARIF, or what GitHub and GitLab read: pure functions over a [`Report`].
 //!
 //! Nothing here reads a clock, a file or the environment, and no secret may reach the output unless
-//! [`Options::show_secrets`] asks for it; SARIF never holds one.
+//! [`Options::show_secrets`] asks for it in a format that can hold one ([`Format::holds_secrets`]).
 
+mod code_quality;
 mod explain;
+mod github;
+mod gitlab;
 mod group;
+mod html;
 mod json;
+mod markdown;
 mod redact;
 mod sarif;
+mod telling;
 mod text;
+mod web;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -71,11 +78,31 @@ pub enum Format {
     Jsonl,
     /// SARIF 2.1.0, as GitHub code scanning takes it.
     Sarif,
+    /// One page with everything in it, to be read without a network.
+    Html,
+    /// Annotations of GitHub Actions, as commands on standard output.
+    Github,
+    /// Markdown for a job summary or a comment.
+    Markdown,
+    /// GitLab's secret detection report.
+    Gitlab,
+    /// GitLab's code quality report.
+    Codequality,
 }
 
 impl Format {
     /// Every format, in the order in which help lists them.
-    pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Jsonl, Self::Sarif];
+    pub const ALL: [Self; 9] = [
+        Self::Text,
+        Self::Html,
+        Self::Json,
+        Self::Jsonl,
+        Self::Sarif,
+        Self::Github,
+        Self::Markdown,
+        Self::Gitlab,
+        Self::Codequality,
+    ];
 
     /// The word for it on the command line.
     pub fn name(self) -> &'static str {
@@ -84,7 +111,22 @@ impl Format {
             Self::Json => "json",
             Self::Jsonl => "jsonl",
             Self::Sarif => "sarif",
+            Self::Html => "html",
+            Self::Github => "github",
+            Self::Markdown => "markdown",
+            Self::Gitlab => "gitlab",
+            Self::Codequality => "codequality",
         }
+    }
+
+    /// Whether it has a place for a secret, for who asks to see them: the others are made to be uploaded and kept.
+    pub fn holds_secrets(self) -> bool {
+        matches!(self, Self::Text | Self::Json | Self::Jsonl | Self::Gitlab)
+    }
+
+    /// Whether it has room for what was matched and is no finding, and for marks.
+    pub fn explains(self) -> bool {
+        matches!(self, Self::Text | Self::Json | Self::Jsonl)
     }
 }
 
@@ -112,7 +154,7 @@ impl FromStr for Format {
 pub struct Options {
     /// Colours of a terminal, for [`Format::Text`].
     pub color: bool,
-    /// Secrets in clear, in every format but SARIF.
+    /// Secrets in clear, where the format [holds them](Format::holds_secrets).
     pub show_secrets: bool,
 }
 
@@ -124,6 +166,11 @@ pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn W
         Format::Json => json::write(report, options, &mut out)?,
         Format::Jsonl => json::write_lines(report, options, &mut out)?,
         Format::Sarif => sarif::write(report, &mut out)?,
+        Format::Html => html::write(report, &mut out)?,
+        Format::Github => github::write(report, &mut out)?,
+        Format::Markdown => markdown::write(report, &mut out)?,
+        Format::Gitlab => gitlab::write(report, options, &mut out)?,
+        Format::Codequality => code_quality::write(report, &mut out)?,
     }
     out.flush()?;
     Ok(())

@@ -1,5 +1,6 @@
-//! The report for people: one paragraph per leak, worst first, then what was scanned and what was not.
+//! The report for people: one paragraph per leak, worst first, then what it comes to, what was scanned and what was not.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use anyhow::Result;
@@ -7,12 +8,15 @@ use anyhow::Result;
 use super::explain;
 use super::group::{Group, groups};
 use super::redact::{Redactor, escape};
-use super::{Options, Report};
-use crate::finding::{Coverage, Finding, ScanPath, Severity};
-use crate::leak::{Identity, Owner, Verdict};
+use super::telling::{self, State, plural};
+use super::{Options, Report, Summary};
+use crate::finding::{Finding, Severity};
 
 /// So many places of one leak are listed; JSON has them all.
-const PLACES: usize = 20;
+const PLACES: usize = 10;
+
+/// So many things that were not scanned for one reason are listed; JSON has them all.
+const GAPS: usize = 20;
 
 /// Writes the whole report.
 pub(super) fn write(report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
@@ -20,11 +24,12 @@ pub(super) fn write(report: &Report, options: &Options, out: &mut dyn Write) -> 
         options: *options,
         redactor: redactor(report, options)?,
     };
-    for group in groups(report) {
-        page.leak(&group, out)?;
+    let groups = groups(report);
+    for group in &groups {
+        page.leak(group, out)?;
         writeln!(out)?;
     }
-    page.summary(report, out)?;
+    page.summary(report, &groups, out)?;
     page.skipped(report, out)?;
     explain::write(report, &page.redactor, out)
 }
@@ -48,11 +53,6 @@ struct Page {
 }
 
 impl Page {
-    /// Foreign text, safe to print.
-    fn show(&self, text: &str) -> String {
-        self.redactor.line(text)
-    }
-
     fn paint(&self, style: Style, text: &str) -> String {
         if self.options.color {
             format!("\u{1b}[{}m{text}\u{1b}[0m", style.code())
@@ -63,13 +63,13 @@ impl Page {
 
     fn leak(&self, group: &Group<'_>, out: &mut dyn Write) -> Result<()> {
         let first = group.first();
-        let title = group.card.map_or(first.rule.as_str(), |card| card.title.as_str());
-        let (style, state) = state(group);
+        let state = State::of(group);
+        let head = format!("{} {}", state.word().to_uppercase(), group.severity);
         writeln!(
             out,
             "{}  {}  {}",
-            self.paint(style, &format!("{state} {}", group.severity)),
-            self.paint(Style::Bold, &escape(title)),
+            self.paint(Style::of(state), &head),
+            self.paint(Style::Bold, &telling::title(group)),
             escape(&first.redacted),
         )?;
         if self.options.show_secrets {
@@ -78,203 +78,174 @@ impl Page {
         }
         let names = format!("{}  {}", first.rule, first.fingerprint);
         writeln!(out, "  {}", self.paint(Style::Dim, &names))?;
-        for finding in group.findings.iter().take(PLACES) {
-            writeln!(out, "  {}", self.place(finding))?;
-        }
-        if let Some(more @ 1..) = group.findings.len().checked_sub(PLACES) {
-            writeln!(out, "  and {more} more; --format json lists them all")?;
-        }
-        if let Some(verdict) = group.verdict() {
-            writeln!(out, "  verdict  {}", self.verdict(verdict))?;
-        }
+        self.places(group, out)?;
+        self.line("why", &telling::why(group, &self.redactor), out)?;
         if let Some(learnt) = group.learnt {
-            self.identity(&learnt.identity, out)?;
+            if let Some(identity) = telling::identity(&learnt.identity, &self.redactor) {
+                self.line("whose", &identity, out)?;
+            }
             for owner in &learnt.owners {
-                writeln!(out, "  tell     {}", self.owner(owner))?;
+                self.line("tell", &telling::owner(owner, &self.redactor), out)?;
             }
         }
-        writeln!(out, "  next     {}", self.next_step(group))?;
+        self.line("next", &telling::next(group, &self.redactor).line(), out)
+    }
+
+    fn line(&self, word: &str, text: &str, out: &mut dyn Write) -> Result<()> {
+        let word = self.paint(Style::Dim, &format!("{word:<5}"));
+        Ok(writeln!(out, "  {word}  {text}")?)
+    }
+
+    /// The places, each with its line of the source unless the one before it reads the same.
+    fn places(&self, group: &Group<'_>, out: &mut dyn Write) -> Result<()> {
+        let mut shown = BTreeSet::new();
+        for finding in group.findings.iter().take(PLACES) {
+            writeln!(out, "  {}", self.place(finding))?;
+            if let Some(source) = telling::source(finding, &self.redactor)
+                && shown.insert(source.clone())
+            {
+                let [before, secret, after] = source;
+                let number = self.paint(Style::Dim, &format!("{:>6} | ", finding.location.line));
+                let secret = self.paint(Style::Bold, &secret);
+                writeln!(out, "{number}{before}{secret}{after}")?;
+            }
+        }
+        if let Some(more @ 1..) = group.findings.len().checked_sub(PLACES) {
+            let places = plural(more, "more place");
+            writeln!(out, "  and {places}; --format json lists them all")?;
+        }
         Ok(())
     }
 
     fn place(&self, finding: &Finding) -> String {
         let at = &finding.location;
-        let path = self.redactor.bytes(at.path.as_bytes());
-        let path = ScanPath::new(path).to_string();
-        let mut place = format!("{}:{}:{}", escape(&path), at.line, at.column);
+        let show = |text: &str| self.redactor.line(text);
+        let path = telling::path(&at.path, &self.redactor);
+        let mut place = format!("{path}:{}:{}", at.line, at.column);
         if let Some(commit) = at.origin.commit() {
-            let short: String = commit.id.chars().take(12).collect();
             place.push_str(&format!(
                 "  commit {}  {} <{}>  {}",
-                self.show(&short),
-                self.show(&commit.author),
-                self.show(&commit.email),
+                telling::short(&commit.id, &self.redactor),
+                show(&commit.author),
+                show(&commit.email),
                 commit.date.strftime("%Y-%m-%d"),
             ));
         } else if at.origin.name() != "worktree" {
             place.push_str(&format!("  {}", at.origin.name()));
         }
         if let Some(via) = &finding.decoded_via {
-            place.push_str(&format!("  inside {}", self.show(via)));
+            place.push_str(&format!("  inside {}", show(via)));
         }
         place
     }
 
-    fn verdict(&self, verdict: &Verdict) -> String {
-        match verdict {
-            Verdict::Live { reason } => format!("live: {}", self.show(reason)),
-            Verdict::Dead { why, reason } => format!("dead, {why}: {}", self.show(reason)),
-            Verdict::Unknown { reason } => format!("unknown: {}", self.show(reason)),
-        }
-    }
-
-    fn identity(&self, identity: &Identity, out: &mut dyn Write) -> Result<()> {
-        let mut known = Vec::new();
-        match (&identity.principal, &identity.email) {
-            (Some(name), Some(email)) => known.push(format!("{name} <{email}>")),
-            (Some(one), None) | (None, Some(one)) => known.push(one.clone()),
-            (None, None) => {}
-        }
-        for (word, list) in [
-            ("organisations", &identity.organisations),
-            ("scopes", &identity.scopes),
-        ] {
-            if !list.is_empty() {
-                known.push(format!("{word} {}", list.join(", ")));
-            }
-        }
-        if !known.is_empty() {
-            writeln!(out, "  whose    {}", self.show(&known.join("; ")))?;
-        }
-        Ok(())
-    }
-
-    fn owner(&self, owner: &Owner) -> String {
-        let mut line = self.show(&owner.name);
-        if let Some(email) = &owner.email {
-            line.push_str(&format!(" <{}>", self.show(email)));
-        }
-        match &owner.organisation {
-            Some(organisation) => {
-                line.push_str(&format!(" ({}: {})", owner.reason, self.show(organisation)));
-            }
-            None => line.push_str(&format!(" ({})", owner.reason)),
-        }
-        line
-    }
-
-    fn next_step(&self, group: &Group<'_>) -> String {
-        if group.severity == Severity::Info {
-            return "nothing: it is public by design".to_owned();
-        }
-        if group.verdict().is_some_and(Verdict::is_dead) {
-            return "nothing to revoke; replace it where it is still used".to_owned();
-        }
-        let page = group.card.and_then(|card| card.page.as_deref());
-        let docs = group
-            .card
-            .map(|card| card.docs.as_str())
-            .filter(|docs| !docs.is_empty());
-        let revoke = match (page, docs) {
-            (Some(page), _) => format!("revoke it at {}", self.show(page)),
-            (None, Some(docs)) => format!("revoke it as {} tells", self.show(docs)),
-            (None, None) => "revoke it where it was made".to_owned(),
-        };
-        format!("{revoke}, then replace it where it is used; deleting the text does not help")
-    }
-
-    fn summary(&self, report: &Report, out: &mut dyn Write) -> Result<()> {
+    fn summary(&self, report: &Report, groups: &[Group<'_>], out: &mut dyn Write) -> Result<()> {
         let counted = report.summary();
-        let coverage = &report.coverage;
-        let found = match counted.leaks {
-            0 => self.paint(Style::Good, "No leaks found."),
-            leaks => {
-                let states = format!(
-                    "{}: {} live, {} dead, {} unknown.",
-                    plural(leaks, "leak"),
-                    counted.live,
-                    counted.dead,
-                    counted.unknown
-                );
-                self.paint(Style::Bold, &states)
+        let leaks: Vec<&Group<'_>> = groups
+            .iter()
+            .filter(|group| group.severity != Severity::Info)
+            .collect();
+        if leaks.is_empty() {
+            writeln!(out, "{}", self.paint(Style::Good, "No leaks found."))?;
+        } else {
+            let places: usize = leaks.iter().map(|group| group.findings.len()).sum();
+            let (leaks, places) = (plural(leaks.len(), "leak"), plural(places, "place"));
+            let mut head = format!("{leaks} in {places}");
+            if is_asked(report) {
+                let Summary {
+                    live, dead, unknown, ..
+                } = counted;
+                head.push_str(&format!(": {live} live, {dead} dead, {unknown} unknown"));
             }
-        };
-        write!(out, "{found}")?;
-        if counted.suppressed > 0 {
-            write!(out, " {} suppressed.", plural(counted.suppressed, "finding"))?;
+            writeln!(out, "{}", self.paint(Style::Bold, &format!("{head}.")))?;
         }
-        if counted.public > 0 {
-            write!(out, " {} public by design.", plural(counted.public, "finding"))?;
+        if leaks.len() > 1 {
+            writeln!(out, "By severity: {}.", severities(&leaks))?;
+            writeln!(out, "By service: {}.", services(&leaks))?;
         }
-        writeln!(out, " {}", scanned(coverage))?;
-        let asked = report.learnt.values().any(|learnt| learnt.verdict.is_some());
-        if counted.unknown > 0 && !asked {
-            writeln!(out, "Nobody was asked whether they are alive; --verify asks.")?;
+        if let Some(advice) = advice(report, &counted) {
+            writeln!(out, "{advice}")?;
         }
-        Ok(())
+        if let Some(uncounted) = uncounted(&counted) {
+            writeln!(out, "{uncounted}")?;
+        }
+        Ok(writeln!(out, "{}", telling::scanned(&report.coverage))?)
     }
 
     fn skipped(&self, report: &Report, out: &mut dyn Write) -> Result<()> {
-        let mut skipped = report.coverage.skipped.clone();
-        if skipped.is_empty() {
+        let gaps = telling::gaps(&report.coverage, &self.redactor);
+        if gaps.is_empty() {
             return Ok(());
         }
-        skipped.sort();
-        let head = format!("The scan is incomplete; {} not scanned:", skipped.len());
+        let count = report.coverage.skipped.len();
+        let head = format!("The scan is incomplete; {count} not scanned:");
         writeln!(out, "{}", self.paint(Style::Warn, &head))?;
-        for one in &skipped {
-            writeln!(out, "  {}: {}", self.show(&one.what), self.show(&one.why))?;
+        for gap in &gaps {
+            if let [what] = gap.what.as_slice() {
+                writeln!(out, "  {what}: {}", gap.why)?;
+                continue;
+            }
+            writeln!(out, "  {} ({}):", gap.why, gap.what.len())?;
+            for what in gap.what.iter().take(GAPS) {
+                writeln!(out, "    {what}")?;
+            }
+            if let Some(more @ 1..) = gap.what.len().checked_sub(GAPS) {
+                writeln!(out, "    and {more} more; --format json lists them all")?;
+            }
         }
         Ok(())
     }
 }
 
-fn state(group: &Group<'_>) -> (Style, &'static str) {
-    if group.severity == Severity::Info {
-        return (Style::Dim, "PUBLIC");
+fn severities(leaks: &[&Group<'_>]) -> String {
+    let mut counts: BTreeMap<Severity, usize> = BTreeMap::new();
+    for leak in leaks {
+        *counts.entry(leak.severity).or_default() += 1;
     }
-    match group.verdict() {
-        Some(Verdict::Live { .. }) => (Style::Bad, "LIVE"),
-        Some(Verdict::Dead { .. }) => (Style::Dim, "DEAD"),
-        Some(Verdict::Unknown { .. }) => (Style::Warn, "UNKNOWN"),
-        None => (Style::Warn, "FOUND"),
+    let words = counts
+        .iter()
+        .map(|(severity, count)| format!("{count} {severity}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn services(leaks: &[&Group<'_>]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for leak in leaks {
+        *counts.entry(telling::service(leak)).or_default() += 1;
+    }
+    let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let words = counts.iter().map(|(service, count)| format!("{service} {count}"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// Whether any service was asked.
+fn is_asked(report: &Report) -> bool {
+    report.learnt.values().any(|learnt| learnt.verdict.is_some())
+}
+
+/// What to do first.
+fn advice(report: &Report, counted: &Summary) -> Option<&'static str> {
+    match (counted.live, counted.unknown) {
+        (1, _) => Some("Revoke the live one first."),
+        (2.., _) => Some("Revoke the live ones first."),
+        (0, 1) if !is_asked(report) => Some("Nobody was asked whether it is alive; --verify asks."),
+        (0, 2..) if !is_asked(report) => Some("Nobody was asked whether they are alive; --verify asks."),
+        _ => None,
     }
 }
 
-/// What was gone through, without what there was none of.
-fn scanned(coverage: &Coverage) -> String {
+/// What was found and is no leak.
+fn uncounted(counted: &Summary) -> Option<String> {
     let mut parts = Vec::new();
-    if coverage.files > 0 {
-        parts.push(plural(coverage.files, "file"));
+    if counted.suppressed > 0 {
+        let findings = plural(counted.suppressed, "finding");
+        parts.push(format!("{findings} suppressed by a mark, a baseline or a list"));
     }
-    if coverage.commits > 0 || coverage.blobs > 0 {
-        let commits = plural(coverage.commits, "commit");
-        parts.push(format!("{} of {commits}", plural(coverage.blobs, "blob")));
+    if counted.public > 0 {
+        parts.push(format!("{} public by design", plural(counted.public, "finding")));
     }
-    if parts.is_empty() && coverage.bytes == 0 {
-        return "Nothing was scanned.".to_owned();
-    }
-    parts.push(size(coverage.bytes));
-    if coverage.binary > 0 {
-        parts.push(format!("{} passed over", plural(coverage.binary, "binary file")));
-    }
-    format!("Scanned {}.", parts.join(", "))
-}
-
-/// `999 bytes`, `34.5 kB`: powers of ten, rounded down.
-fn size(bytes: u64) -> String {
-    let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
-    match units.iter().find(|(unit, _)| bytes >= *unit) {
-        Some((unit, name)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
-        None => plural(bytes, "byte"),
-    }
-}
-
-/// `1 leak`, `2 leaks`.
-fn plural(count: impl TryInto<u64>, noun: &str) -> String {
-    let count: u64 = count.try_into().unwrap_or(u64::MAX);
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{s}")
+    (!parts.is_empty()).then(|| format!("Not counted: {}.", parts.join("; ")))
 }
 
 #[derive(Clone, Copy)]
@@ -287,6 +258,14 @@ enum Style {
 }
 
 impl Style {
+    fn of(state: State) -> Self {
+        match state {
+            State::Live => Self::Bad,
+            State::Unknown | State::Found => Self::Warn,
+            State::Dead | State::Public => Self::Dim,
+        }
+    }
+
     /// The parameters of the terminal's "select graphic rendition".
     fn code(self) -> &'static str {
         match self {

@@ -13,9 +13,14 @@ impl Case<'_> {
     /// policy may have its turn.
     pub(super) async fn act(&mut self, order: Order) -> Result<bool> {
         let action = order.action();
+        // Looked at again right here: it may have been thrown after the decision.
+        if let Some(stopped) = self.to.store.stopped().await? {
+            self.say(format!("not sent: {stopped}; `unleak resume` lets it go on"));
+            return Ok(false);
+        }
         let Some(ended) = self.send(order).await? else {
             self.say(format!(
-                "not sent: another run is at it, or it was done before ({action})"
+                "not sent: another run is at it, it was done before, or everything was just stopped ({action})"
             ));
             return Ok(false);
         };
@@ -56,9 +61,10 @@ impl Case<'_> {
                 {
                     return Ok(None);
                 }
-                Ok(Some(
-                    revoke::revoke(order, &to.caller, &to.verifier, rule, held).await,
-                ))
+                let ended = revoke::revoke(order, &to.caller, &to.verifier, rule, held).await;
+                #[cfg(feature = "kill-points")]
+                crate::store::kill::point();
+                Ok(Some(ended))
             }
             Action::Contain => {
                 let open = plan.can_contain();
@@ -70,9 +76,10 @@ impl Case<'_> {
                 {
                     return Ok(None);
                 }
-                Ok(Some(
-                    contain::contain(order, &to.caller, &to.verifier, rule, held).await,
-                ))
+                let ended = contain::contain(order, &to.caller, &to.verifier, rule, held).await;
+                #[cfg(feature = "kill-points")]
+                crate::store::kill::point();
+                Ok(Some(ended))
             }
         }
     }
@@ -114,9 +121,14 @@ impl Case<'_> {
     /// A dead token: whoever heard of the leak hears of its end, and the secret is wiped, unless it can come back.
     pub(super) async fn dead(&mut self) -> Result<()> {
         let (fingerprint, rule) = (self.held.leak.fingerprint, self.held.leak.rule.clone());
-        if self.to.store.is_told(fingerprint, &rule).await? {
+        let store = &self.to.store;
+        // What waits to be told needs no secret, so the leak is closed all the same.
+        if store.is_told(fingerprint, &rule).await?
+            || !store.notices_left(fingerprint, &rule).await?.is_empty()
+        {
             self.tell("").await?;
         }
+        self.resolve_alerts().await?;
         let leak = &self.held.leak;
         let why = match &leak.verdict {
             // Whoever enables the owner again brings the token back to life: it is asked about again whenever it is seen.
@@ -130,7 +142,14 @@ impl Case<'_> {
             Some(Verdict::Dead { why, .. }) => format!("it is dead: {why}"),
             _ => return Ok(()),
         };
+        // A closed leak is not looked at again, and GitHub's alert would stay open.
+        if let Some(untold) = &self.untold {
+            let step = format!("not closed yet: {untold}; the next run tries again");
+            self.say(step);
+            return Ok(());
+        }
         self.to.store.close(leak.fingerprint, &leak.rule, &why).await?;
+        self.closed = true;
         self.say("closed; the secret is wiped from the store");
         Ok(())
     }

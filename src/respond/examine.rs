@@ -5,7 +5,7 @@ use anyhow::Result;
 use super::Case;
 use crate::leak::{Identity, Owner, OwnerReason, Revocation, Verdict};
 use crate::owner;
-use crate::verify::Answer;
+use crate::verify::{Answer, weigh};
 
 impl Case<'_> {
     /// Whether there is anything left to decide: not for a token that is dead, which is closed here.
@@ -36,7 +36,10 @@ impl Case<'_> {
                 self.say("opened again, because it is alive");
             }
             // The proof that closed it stands until the service says otherwise.
-            _ if recorded.closed => return Ok(false),
+            _ if recorded.closed => {
+                self.closed = true;
+                return Ok(false);
+            }
             _ => {}
         }
         self.find_owners().await?;
@@ -83,6 +86,9 @@ impl Case<'_> {
             Verdict::Dead { why, reason } => format!("dead: {why} ({reason})"),
             Verdict::Unknown { reason } => format!("whether it is alive is unknown: {reason}"),
         };
+        if verdict.is_live() {
+            leak.severity = weigh(self.rule, &identity).severity;
+        }
         leak.identity = identity;
         leak.verdict = Some(verdict);
         self.say(said);

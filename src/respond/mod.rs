@@ -6,22 +6,30 @@
 //! an owner told twice; anything but a proof of death closing a leak.
 
 mod act;
+pub mod alerts;
+mod deliver;
 mod examine;
+mod next;
 mod tell;
 
 use std::path::PathBuf;
+
+pub use deliver::Told;
+pub use next::Next;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::call::Caller;
+use crate::finding::RuleId;
 use crate::leak::{Held, Leak};
 use crate::notify::Notifier;
 use crate::owner::OwnerSettings;
-use crate::policy::{self, Decision, Order, Policy};
+use crate::policy::{self, Action, Decision, Order, Policy, Standing};
 use crate::revoke::{self, Plan};
 use crate::rule::{Rule, RuleSet};
+use crate::secret::Fingerprint;
 use crate::store::Store;
 use crate::verify::Verifier;
 
@@ -51,16 +59,24 @@ pub struct Response {
     pub leak: Leak,
     /// What was done and what was not, one line each, for people; no secret in any.
     pub steps: Vec<String>,
+    /// When it is to be looked at again.
+    pub next: Next,
 }
 
 /// One leak on its way.
 struct Case<'a> {
     to: &'a Responder,
+    rules: &'a RuleSet,
     rule: &'a Rule,
     held: Held,
     steps: Vec<String>,
     /// A request had left when an earlier run was cut off: this run asks and sends nothing.
     interrupted: bool,
+    /// Whether the policy was asked.
+    decided: bool,
+    /// Why somebody outside, who should have heard of the end, has not.
+    untold: Option<String>,
+    closed: bool,
 }
 
 impl Responder {
@@ -73,6 +89,7 @@ impl Responder {
         let mut case = self.case(held, rules)?;
         if case.examine().await? {
             case.decide().await?;
+            case.escalate().await?;
         }
         case.response().await
     }
@@ -103,15 +120,94 @@ impl Responder {
         case.response().await
     }
 
+    /// Sends the notices that are due: what was collected long enough, and what is to be tried again. Says what became
+    /// of each.
+    ///
+    /// # Errors
+    /// A store that cannot be read or written. A channel that fails is part of what is said.
+    pub async fn deliver(&self, rules: &RuleSet) -> Result<Vec<Told>> {
+        self.deliver_at(rules, Timestamp::now()).await
+    }
+
+    /// The same as if it were this time.
+    ///
+    /// # Errors
+    /// As [`Responder::deliver`].
+    pub async fn deliver_at(&self, rules: &RuleSet, now: Timestamp) -> Result<Vec<Told>> {
+        deliver::due(self, rules, now, None).await
+    }
+
+    /// The same for these leaks without waiting any longer, at the end of a run.
+    ///
+    /// # Errors
+    /// As [`Responder::deliver`].
+    pub async fn deliver_now(&self, leaks: &[(Fingerprint, RuleId)], rules: &RuleSet) -> Result<Vec<Told>> {
+        let now = Timestamp::now();
+        for (fingerprint, rule) in leaks {
+            self.store.hasten_notices(*fingerprint, rule, now).await?;
+        }
+        let mut all = Vec::new();
+        loop {
+            let told = deliver::due(self, rules, now, None).await?;
+            if told.is_empty() {
+                return Ok(all);
+            }
+            all.extend(told);
+        }
+    }
+
+    /// How things stand for a leak: the clock, the limit, the stop switch, and who said yes.
+    ///
+    /// # Errors
+    /// A store that cannot be read.
+    pub async fn standing(&self, leak: &Leak) -> Result<Standing> {
+        standing(&self.store, leak).await
+    }
+
     fn case<'a>(&'a self, held: Held, rules: &'a RuleSet) -> Result<Case<'a>> {
         Ok(Case {
             to: self,
+            rules,
             rule: rule_of(&held, rules)?,
             held,
             steps: Vec::new(),
             interrupted: false,
+            decided: false,
+            untold: None,
+            closed: false,
         })
     }
+}
+
+/// How things stand for a leak of this store.
+///
+/// # Errors
+/// A store that cannot be read.
+pub async fn standing(store: &Store, leak: &Leak) -> Result<Standing> {
+    let mut standing = standing_of_all(store).await?;
+    for action in [Action::Revoke, Action::Contain] {
+        let yes = store
+            .approvals(leak.fingerprint, &leak.rule, &action.to_string())
+            .await?;
+        standing.approved.extend(yes.into_iter().map(|who| (action, who)));
+    }
+    let dismissed = store.dismissed(leak.fingerprint, &leak.rule).await?;
+    standing.dismissed = dismissed.map(|dismissed| dismissed.to_string());
+    Ok(standing)
+}
+
+/// How things stand for every leak of this store: the clock, the limit and the stop switch.
+///
+/// # Errors
+/// A store that cannot be read.
+pub async fn standing_of_all(store: &Store) -> Result<Standing> {
+    let now = Timestamp::now();
+    let since = now.saturating_sub(SignedDuration::from_hours(1))?;
+    Ok(Standing {
+        recent: store.recent_revocations(since).await?,
+        stopped: store.stopped().await?.map(|stopped| stopped.to_string()),
+        ..Standing::at(now)
+    })
 }
 
 fn rule_of<'a>(held: &Held, rules: &'a RuleSet) -> Result<&'a Rule> {
@@ -122,10 +218,26 @@ fn rule_of<'a>(held: &Held, rules: &'a RuleSet) -> Result<&'a Rule> {
         .with_context(|| format!("rule {id} is not loaded; give its file with --rules"))
 }
 
+/// Logs are read by more people than the store: whom somebody wrote to is not in them.
+pub(crate) fn without_addresses(step: &str) -> String {
+    let hidden = step
+        .split(' ')
+        .map(|word| if word.contains('@') { "…" } else { word });
+    hidden.collect::<Vec<_>>().join(" ")
+}
+
 impl Case<'_> {
+    /// Whether a person said that this leak needs nothing.
+    async fn is_dismissed(&self) -> Result<bool> {
+        let leak = &self.held.leak;
+        let dismissed = self.to.store.dismissed(leak.fingerprint, &leak.rule).await?;
+        Ok(dismissed.is_some())
+    }
+
     fn say(&mut self, step: impl Into<String>) {
         let step = step.into();
-        tracing::info!(rule = %self.held.leak.rule, fingerprint = %self.held.leak.fingerprint, "{step}");
+        let leak = &self.held.leak;
+        tracing::info!(rule = %leak.rule, fingerprint = %leak.fingerprint, "{}", without_addresses(&step));
         self.steps.push(step);
     }
 
@@ -133,16 +245,15 @@ impl Case<'_> {
     /// to the next entry that fits, so this ends after one round for each kind of action and one more.
     async fn decide(&mut self) -> Result<()> {
         loop {
-            let now = Timestamp::now();
-            let since = now.saturating_sub(SignedDuration::from_hours(1))?;
-            let recent = self.to.store.recent_revocations(since).await?;
-            let decision = policy::decide(&self.held.leak, &self.to.policy, now, recent);
+            let standing = self.to.standing(&self.held.leak).await?;
+            let decision = policy::decide(&self.held.leak, &self.to.policy, &standing);
+            self.decided = true;
             self.write_down(&decision).await?;
             self.say(format!("decision: {}", decision.why()));
             if matches!(decision, Decision::Record { .. }) {
                 return Ok(());
             }
-            self.tell(decision.why()).await?;
+            self.leave().await?;
             let order = match decision {
                 Decision::Act(order) if !self.interrupted => order,
                 Decision::Act(_) => {
@@ -153,15 +264,7 @@ impl Case<'_> {
                 }
                 Decision::Approve { .. } => {
                     let fingerprint = self.held.leak.fingerprint;
-                    let plan = revoke::plan(&self.to.caller, self.rule, &self.held);
-                    let how = if plan.can_revoke() || !plan.can_contain() {
-                        ""
-                    } else {
-                        " --contain"
-                    };
-                    self.say(format!(
-                        "`unleak revoke {fingerprint}{how}` shows the plan and asks"
-                    ));
+                    self.say(format!("`unleak approve {fingerprint}` shows the plan and asks"));
                     return Ok(());
                 }
                 Decision::Record { .. } | Decision::Notify { .. } | Decision::Wait { .. } => return Ok(()),
@@ -172,28 +275,35 @@ impl Case<'_> {
         }
     }
 
-    async fn write_down(&self, decision: &Decision) -> Result<()> {
-        let name = match decision {
-            Decision::Record { .. } => "record",
-            Decision::Notify { .. } => "notify",
-            Decision::Wait { .. } => "wait",
-            Decision::Approve { .. } => "approve",
-            Decision::Act(_) => "act",
-        };
+    /// The decision, and whom it makes hear, in one transaction.
+    async fn write_down(&mut self, decision: &Decision) -> Result<()> {
+        let mut notices = Vec::new();
+        if !matches!(decision, Decision::Record { .. }) {
+            notices = self.notices(decision.why()).await?;
+        }
+        if let Decision::Approve { why, .. } = decision {
+            notices.extend(self.approvals_wanted(why)?);
+        }
         let leak = &self.held.leak;
-        let detail = json!({ "decision": name, "why": decision.why() });
-        let leak = Some((leak.fingerprint, &leak.rule));
-        self.to.store.append("decided", leak, &detail).await
+        let detail = json!({ "decision": decision.name(), "why": decision.why() });
+        let store = &self.to.store;
+        store
+            .decide(leak.fingerprint, &leak.rule, &detail, &notices)
+            .await
     }
 
-    async fn response(self) -> Result<Response> {
+    async fn response(mut self) -> Result<Response> {
         let Leak {
             fingerprint, rule, ..
         } = &self.held.leak;
-        let leak = self.to.store.leak(*fingerprint, rule).await?;
+        if let Some(leak) = self.to.store.leak(*fingerprint, rule).await? {
+            self.held.leak = leak;
+        }
+        let next = self.next().await?;
         Ok(Response {
-            leak: leak.unwrap_or(self.held.leak),
+            leak: self.held.leak,
             steps: self.steps,
+            next,
         })
     }
 }

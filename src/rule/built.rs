@@ -38,6 +38,8 @@ pub(super) struct Built {
     pub(super) public: bool,
     pub(super) context: Option<BuiltContext>,
     pub(super) needs: &'static [&'static str],
+    pub(super) near: &'static [(&'static str, &'static [&'static str])],
+    pub(super) facts: &'static [&'static str],
     pub(super) decode: bool,
 }
 
@@ -72,6 +74,8 @@ impl Built {
         public: false,
         context: None,
         needs: &[],
+        near: &[],
+        facts: &[],
         decode: false,
     };
 }
@@ -139,6 +143,15 @@ fn from_constant(place: usize, built: &Built, service: &Arc<Service>) -> Result<
             .iter()
             .map(|other| RuleId::new(&service.name, other))
             .collect(),
+        near: built
+            .near
+            .iter()
+            .map(|(name, rules)| {
+                let rules = rules.iter().map(|other| RuleId::new(&service.name, other));
+                ((*name).to_owned(), rules.collect())
+            })
+            .collect(),
+        facts: borrowed(built.facts),
         decodes: built.decode,
         secret: SecretGroup::Named,
         path: None,

@@ -1,7 +1,7 @@
 //! The compiled form: a rule file checked for what a machine can check at once, ready for the scan.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context as _, Result, bail};
@@ -9,10 +9,7 @@ use regex::bytes::{Captures, Match, Regex};
 
 use super::allow::{Allowlist, Target};
 use super::checksum::Checksum;
-use super::file::{
-    ContainFile, ContextFile, DecodeFile, Looks, OwnersFile, RevokeFile, RuleFile, Section, ServiceFile,
-    VerifyFile,
-};
+use super::file::{ContextFile, DecodeFile, Looks, RuleFile, ServiceFile};
 use super::keywords;
 use super::lead::Lead;
 use super::pattern::{self, Pattern};
@@ -111,6 +108,10 @@ pub struct Rule {
     pub context: Option<Context>,
     /// Other parts, by full id.
     pub needs: Vec<RuleId>,
+    /// Parts that are taken where they stand near: name, and the rules of which one is it.
+    pub near: Vec<(String, Vec<RuleId>)>,
+    /// Groups whose text is a fact.
+    pub facts: Vec<Cow<'static, str>>,
     /// Whether the secret describes itself.
     pub(super) decodes: bool,
     /// Which part of a match is the secret.
@@ -133,7 +134,7 @@ impl Rule {
             .get_or_init(|| pattern::build(&self.pattern).expect("the pattern was checked on load"))
     }
 
-    fn written(&self) -> &RuleFile {
+    pub(super) fn written(&self) -> &RuleFile {
         &self.service.file().rule[self.place]
     }
 
@@ -184,45 +185,11 @@ impl Rule {
         plain(&self.written().rejects)
     }
 
-    /// How to ask whether it is alive.
-    pub fn verify(&self) -> Option<&VerifyFile> {
-        self.section(
-            self.written().verify.as_ref(),
-            self.service.file().verify.as_ref(),
-        )
-    }
-
-    /// How to find organisation owners.
-    pub fn owners(&self) -> Option<&OwnersFile> {
-        self.section(
-            self.written().owners.as_ref(),
-            self.service.file().owners.as_ref(),
-        )
-    }
-
-    /// What an organisation can do.
-    pub fn contain(&self) -> Option<&ContainFile> {
-        self.section(
-            self.written().contain.as_ref(),
-            self.service.file().contain.as_ref(),
-        )
-    }
-
-    /// How to revoke.
-    pub fn revoke(&self) -> Option<&RevokeFile> {
-        self.section(
-            self.written().revoke.as_ref(),
-            self.service.file().revoke.as_ref(),
-        )
-    }
-
-    fn section<'a, T>(&self, own: Option<&'a Section<T>>, default: Option<&'a T>) -> Option<&'a T> {
-        match own {
-            _ if self.public => None,
-            Some(Section::Own(own)) => Some(own),
-            Some(Section::Off) => None,
-            None => default,
-        }
+    /// Every rule whose matches are parts of this one's.
+    pub fn part_rules(&self) -> impl Iterator<Item = &RuleId> {
+        self.needs
+            .iter()
+            .chain(self.near.iter().flat_map(|(_, rules)| rules))
     }
 
     /// Why a match of a rule that is less sure than `least` does not count.
@@ -307,7 +274,8 @@ fn with_rules(
     let mut rules = Vec::with_capacity(written.len());
     for (place, (rule, shape, imported)) in written.into_iter().enumerate() {
         let id = rule.id.clone();
-        if let Some(lost) = rule.needs.iter().find(|other| !ids.contains(other.as_str())) {
+        let mut parts = rule.needs.iter().chain(rule.near.values().flatten());
+        if let Some(lost) = parts.find(|other| !ids.contains(other.as_str())) {
             bail!("{shown}: rule {id:?} needs {lost:?}, which this file does not have");
         }
         let compiled =
@@ -325,14 +293,9 @@ fn calling(rule: &RuleFile) -> Vec<String> {
     }
 }
 
-fn one(
-    place: usize,
-    file: RuleFile,
-    shape: keywords::Shape,
-    imported: Imported,
-    service: &Arc<Service>,
-) -> Result<Rule> {
-    if imported.secret == SecretGroup::Named && !shape.groups.iter().any(|group| group == "secret") {
+/// The groups that a rule speaks of must be in its pattern.
+fn groups(file: &RuleFile, shape: &keywords::Shape, secret: SecretGroup) -> Result<()> {
+    if secret == SecretGroup::Named && !shape.groups.iter().any(|group| group == "secret") {
         bail!("the pattern has no group (?<secret>…)");
     }
     if let Some(decode) = file
@@ -345,6 +308,34 @@ fn one(
             decode.group
         );
     }
+    if let Some(lost) = file.facts.iter().find(|group| !shape.groups.contains(group)) {
+        bail!("facts names {lost:?}, a group that the pattern does not have");
+    }
+    Ok(())
+}
+
+/// Parts that are taken where they stand near, by full id.
+fn near(service: &Service, written: &BTreeMap<String, Vec<String>>) -> Vec<(String, Vec<RuleId>)> {
+    let full = |rules: &Vec<String>| {
+        rules
+            .iter()
+            .map(|other| RuleId::new(&service.name, other))
+            .collect()
+    };
+    written
+        .iter()
+        .map(|(name, rules)| (name.clone(), full(rules)))
+        .collect()
+}
+
+fn one(
+    place: usize,
+    file: RuleFile,
+    shape: keywords::Shape,
+    imported: Imported,
+    service: &Arc<Service>,
+) -> Result<Rule> {
+    groups(&file, &shape, imported.secret)?;
     let context = file.context.as_ref().map(Context::of);
     let keywords = shape.keywords;
     if keywords.is_empty() || keywords.iter().any(|word| word.len() < 2) {
@@ -386,6 +377,8 @@ fn one(
             .iter()
             .map(|other| RuleId::new(&service.name, other))
             .collect(),
+        near: near(service, &file.near),
+        facts: file.facts.into_iter().map(Cow::Owned).collect(),
         decodes: file.decode.is_some(),
         secret: imported.secret,
         path: imported.path,

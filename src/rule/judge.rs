@@ -87,13 +87,21 @@ pub fn assess(rule: &Rule, hay: &[u8], captures: &Captures<'_>) -> Result<Judged
         allow::by_match(rule, hay, captures, bytes).is_some(),
         Lack::Allowed,
     )?;
-    let facts = match rule.decode() {
+    let mut facts = match rule.decode() {
         Some(file) => {
             let part = captures.name(&file.group).ok_or(Lack::Decode)?;
             decode::read(file, part.as_bytes()).ok_or(Lack::Decode)?
         }
         None => BTreeMap::new(),
     };
+    for name in &rule.facts {
+        let text = captures
+            .name(name)
+            .and_then(|group| std::str::from_utf8(group.as_bytes()).ok());
+        if let Some(text) = text.filter(|text| decode::is_fact(text)) {
+            facts.insert(name.clone().into_owned(), text.to_owned());
+        }
+    }
     Ok(Judged { range, facts })
 }
 

@@ -17,8 +17,10 @@ pub mod lead;
 mod pattern;
 pub mod placeholder;
 pub mod random;
+mod section;
 mod service;
 pub mod steps;
+pub mod template;
 
 use std::collections::BTreeSet;
 use std::io::Read as _;
@@ -94,6 +96,22 @@ impl RuleSet {
         Self::files(path)?
             .iter()
             .try_for_each(|file| self.load_file(file))
+    }
+
+    /// Adds a configuration of gitleaks or betterleaks that a repository brings. A rule file of ours says whom to send
+    /// tokens to, so a repository cannot bring one.
+    ///
+    /// # Errors
+    /// Anything but such a configuration.
+    pub fn load_foreign(&mut self, path: &Path) -> Result<()> {
+        let text = read(path)?;
+        if !import::is_foreign(&text) {
+            bail!(
+                "{} is no configuration of gitleaks or betterleaks; rule files of unleak are named by --rules alone",
+                path.display()
+            );
+        }
+        import::add(self, path, &text)
     }
 
     /// The file, or every `*.toml` of the folder, sorted; fails where there is none.
@@ -177,7 +195,11 @@ impl RuleSet {
             return;
         }
         self.least = least;
-        let needed: BTreeSet<RuleId> = self.rules.iter().flat_map(|rule| rule.needs.clone()).collect();
+        let needed: BTreeSet<RuleId> = self
+            .rules
+            .iter()
+            .flat_map(|rule| rule.part_rules().cloned())
+            .collect();
         let weak = |rule: &mut Arc<Rule>| rule.confidence > least && !needed.contains(&rule.id);
         let off = self.rules.extract_if(.., weak);
         self.off.extend(off.map(|rule| {

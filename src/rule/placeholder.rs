@@ -88,7 +88,6 @@ const NOTHING: &[&[u8]] = &[
     b"somepassword",
     b"userpassword",
     b"user_password",
-    b"password1",
     b"passphrase",
     b"test",
     b"testing",
@@ -119,6 +118,8 @@ pub enum Placeholder {
     Part(&'static [u8]),
     /// One character several times in a row.
     Run,
+    /// It is the name of a file.
+    File,
     /// It is filled in later, or looked up elsewhere.
     Template,
 }
@@ -129,6 +130,7 @@ impl fmt::Display for Placeholder {
             Self::Word => f.write_str("it is a word for what belongs there"),
             Self::Part(part) => write!(f, "it holds {:?}", String::from_utf8_lossy(part)),
             Self::Run => write!(f, "one character stands {RUN} times in a row"),
+            Self::File => f.write_str("it is the name of a file"),
             Self::Template => f.write_str("it is a template or a look-up"),
         }
     }
@@ -149,7 +151,56 @@ pub fn placeholder(value: &[u8]) -> Option<Placeholder> {
     if value.windows(RUN).any(equal) {
         return Some(Placeholder::Run);
     }
+    if is_file_name(value) {
+        return Some(Placeholder::File);
+    }
     TEMPLATES.is_match(value).then_some(Placeholder::Template)
+}
+
+/// Endings of files that hold configuration, keys, text or source.
+const ENDINGS: &[&[u8]] = &[
+    b"asc",
+    b"cer",
+    b"cfg",
+    b"conf",
+    b"crt",
+    b"csv",
+    b"enc",
+    b"env",
+    b"gpg",
+    b"htm",
+    b"html",
+    b"ini",
+    b"java",
+    b"jks",
+    b"js",
+    b"json",
+    b"key",
+    b"log",
+    b"md",
+    b"p12",
+    b"pem",
+    b"pfx",
+    b"php",
+    b"properties",
+    b"pub",
+    b"py",
+    b"rb",
+    b"sh",
+    b"toml",
+    b"ts",
+    b"txt",
+    b"xml",
+    b"yaml",
+    b"yml",
+];
+
+/// Whether `value` is the name of a file, as `KnAM4a_development.yml.enc`.
+fn is_file_name(value: &[u8]) -> bool {
+    let mut parts = value.rsplitn(2, |byte| *byte == b'.');
+    let (ending, name) = (parts.next(), parts.next());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending))
+        && name.is_some_and(|name| name.last().is_some_and(u8::is_ascii_alphanumeric))
 }
 
 /// Whether `value` stands for a secret instead of being one.
@@ -172,11 +223,19 @@ fn says_nothing(value: &[u8]) -> bool {
         .filter(|word| !word.is_empty())
         .collect();
     NOTHING.contains(&value)
+        || is_counted_password(value)
         || NOTHING.contains(&plain.as_slice())
         || (words.iter().any(|word| NOTHING.contains(word))
             && words
                 .iter()
                 .all(|word| NOTHING.contains(word) || BESIDE.contains(word)))
+}
+
+/// Whether `value` is `password` with digits counted up behind it, as `password123`.
+fn is_counted_password(value: &[u8]) -> bool {
+    value
+        .strip_prefix(b"password")
+        .is_some_and(|number| b"1234567890".starts_with(number))
 }
 
 /// `s3cr3t` as `secret`: signs and digits that people write for letters.
@@ -192,12 +251,31 @@ fn plain(value: &[u8]) -> Vec<u8> {
     value.iter().map(letter).collect()
 }
 
+/// Shortest word that a number stands behind in a password.
+const WORD: usize = 4;
+
 /// Shortest password that a person chose and that is told from a word.
 const SHORTEST: usize = 6;
 
-/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`.
-/// Signs with a meaning in code (a path, a list, a call, a variable) do not count.
+/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`, or
+/// with a number behind it, as `Winter2019`. Signs with a meaning in code (a path, a list, a call, a variable) do not
+/// count.
 pub fn is_chosen(value: &[u8]) -> bool {
+    is_numbered(value) || is_signed(value)
+}
+
+/// Shortest and longest number behind a word: a year, a date, `123456`.
+const NUMBER: std::ops::RangeInclusive<usize> = 3..=8;
+
+/// Whether `value` is one word with a number behind it. Names of methods (`sha512`) have short words.
+fn is_numbered(value: &[u8]) -> bool {
+    let word = value.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let number = &value[word..];
+    word >= WORD && NUMBER.contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether `value` is a word with digits and a sign in it.
+fn is_signed(value: &[u8]) -> bool {
     let count = |test: fn(&u8) -> bool| value.iter().filter(|byte| test(byte)).count();
     let (letters, digits) = (count(u8::is_ascii_alphabetic), count(u8::is_ascii_digit));
     let structural = value
@@ -238,6 +316,8 @@ mod tests {
             "********",
             "aaaaaaaaaa",
             "ChangeMe123",
+            "password12345",
+            "KnAM4a_development.yml.enc",
             "your-token-here",
             "process.env.TOKEN",
             "Password",
@@ -268,6 +348,7 @@ mod tests {
     fn a_password_that_a_person_chose_is_told_from_code() {
         for parts in [
             ["Winter", "2019!"],
+            ["Winter", "2019"],
             ["Pass123", "!@#"],
             ["1qay@", "WXS"],
             ["`123QWER", "asdf"],
@@ -276,6 +357,8 @@ mod tests {
         }
         for value in [
             "",
+            "sha512",
+            "version12",
             "user1@example.com",
             "@angular/core2",
             "#ff00aa1",

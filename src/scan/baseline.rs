@@ -99,6 +99,32 @@ impl Baseline {
             .extend(counted.map(|finding| self.key.fingerprint(&finding.secret)));
     }
 
+    /// How many secrets it knows.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Its entries that none of these findings has: what they hid is gone, or was not looked at.
+    pub fn unused(&self, findings: &[Finding]) -> Vec<Fingerprint> {
+        let found: BTreeSet<Fingerprint> = findings
+            .iter()
+            .map(|finding| self.key.fingerprint(&finding.secret))
+            .collect();
+        self.known.difference(&found).copied().collect()
+    }
+
+    /// Forgets these entries.
+    pub fn forget(&mut self, entries: &[Fingerprint]) {
+        entries.iter().for_each(|entry| {
+            self.known.remove(entry);
+        });
+    }
+
     /// The file's text.
     pub fn to_text(&self) -> String {
         let mut text = String::from("# unleak baseline: known findings, one keyed fingerprint a line\n");

@@ -33,8 +33,10 @@ impl Scan {
         let told = told.into_inner();
         let result = listed.and_then(|history| {
             let scanner = &self.scanner;
-            // Where refs are broken there may well be commits, and the gap is told already.
-            if history.is_empty() && self.tally.coverage().skipped.len() == gaps {
+            // Where refs are broken there may well be commits, and the gap is told already. Files that wait for their
+            // first commit are a whole scan.
+            let coverage = self.tally.coverage();
+            if history.is_empty() && coverage.files == 0 && coverage.skipped.len() == gaps {
                 self.tally
                     .skip(format!("git history of {name}"), "there is no commit yet");
             }

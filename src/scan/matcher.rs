@@ -9,13 +9,14 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::decoded::Inside;
+use super::excerpt;
 use super::gate::Gate;
 use super::ignore;
 use super::line_hash;
 use super::parts;
 use super::place::{Lines, TextPlace};
 use super::plan::Plan;
-use crate::finding::{Confidence, Parts, Suppression};
+use crate::finding::{Confidence, Excerpt, Parts, Suppression};
 use crate::rule::allow;
 use crate::rule::judge::judge;
 use crate::rule::steps::Bytes;
@@ -44,6 +45,8 @@ pub struct Hit {
     pub place: TextPlace,
     /// GitHub's hash of its line.
     pub line_hash: Option<String>,
+    /// What stands around it on its line.
+    pub excerpt: Excerpt,
     /// What the allowlists of its rule make of it, before its place is known.
     pub allowed: u64,
     /// An inline mark.
@@ -243,7 +246,9 @@ impl Scanner {
             .collect();
         let wanted: Vec<usize> = places.iter().map(|place| place.line).collect();
         let hashes = line_hash::of_lines(text, &wanted);
-        let hit = |(candidate, place): (Candidate, TextPlace)| {
+        let ranges: Vec<_> = candidates.iter().map(|one| one.range.clone()).collect();
+        let excerpts = excerpt::around(text, &ranges);
+        let hit = |((candidate, place), excerpt): ((Candidate, TextPlace), Excerpt)| {
             let rule = Arc::clone(&self.rules[candidate.rule]);
             let secret = Secret::new(&text[candidate.range.clone()]);
             Hit {
@@ -251,6 +256,7 @@ impl Scanner {
                 suppression: ignore::mark_at(text, &candidate.range, &rule.id),
                 allowed: allow::bits(&rule, text, &candidate.range),
                 line_hash: hashes.get(&place.line).cloned(),
+                excerpt,
                 range: candidate.range,
                 facts: candidate.facts,
                 parts: Parts::new(),
@@ -260,7 +266,12 @@ impl Scanner {
                 rule,
             }
         };
-        candidates.into_iter().zip(places).map(hit).collect()
+        candidates
+            .into_iter()
+            .zip(places)
+            .zip(excerpts)
+            .map(hit)
+            .collect()
     }
 }
 

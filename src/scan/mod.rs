@@ -5,6 +5,8 @@
 
 pub mod baseline;
 mod decoded;
+mod excerpt;
+pub mod exclude;
 mod explain;
 mod gate;
 mod history;
@@ -209,30 +211,40 @@ impl Scan {
         self.collect(|limits, tally, visit| stdin::visit(input, limits, tally, visit));
     }
 
-    /// Scans what is staged in the repository that `path` stands in; returns how many files are staged.
+    /// Scans what is staged in the repository that `path` stands in; returns how many files are staged. What the commits
+    /// `merging`, which become its parents too, have already is not new.
     ///
     /// # Errors
     /// No repository, or an index that cannot be read.
-    pub fn staged(&mut self, path: &Path) -> Result<usize> {
+    pub fn staged(&mut self, path: &Path, merging: &[String]) -> Result<usize> {
         let repository = repository::around(path)?;
         self.note(Some(&repository));
         let first = self.findings.len();
         let mut staged = Ok(0);
-        self.collect(|limits, tally, visit| staged = staged::visit(&repository, limits, tally, visit));
+        self.collect(|limits, tally, visit| {
+            staged = staged::visit(&repository, merging, limits, tally, visit);
+        });
         self.pass_over(repository.workdir(), first);
         staged
     }
 
-    /// Scans the commits of a range of the repository that `path` stands in; returns how many there are.
+    /// Scans the commits that `choose` gives of the repository that `path` stands in; returns how many there are.
     ///
     /// # Errors
     /// No repository, an unknown revision, commits that cannot be walked.
-    pub fn range(&mut self, path: &Path, range: &range::Range) -> Result<usize> {
+    pub fn commits(
+        &mut self,
+        path: &Path,
+        choose: impl FnOnce(&Repository) -> Result<range::Commits>,
+    ) -> Result<usize> {
         let repository = repository::around(path)?;
         self.note(Some(&repository));
         let first = self.findings.len();
+        let chosen = choose(&repository)?;
         let mut commits = Ok(0);
-        self.collect(|limits, tally, visit| commits = range::visit(&repository, range, limits, tally, visit));
+        self.collect(|limits, tally, visit| {
+            commits = range::visit(&repository, &chosen, limits, tally, visit);
+        });
         self.pass_over(repository.workdir(), first);
         commits
     }

@@ -11,6 +11,7 @@ pub(super) fn origin(place: &Place<'_>) -> Option<(ScanPath, Origin)> {
         Place::File(path) => Some((path.clone(), Origin::Worktree)),
         Place::Staged(path) => Some((path.clone(), Origin::Staged)),
         Place::Commit(path, info) => Some((path.clone(), Origin::Commit(info.clone()))),
+        Place::Named(path, id) => Some((path.clone(), Origin::Object(id.to_string()))),
         Place::Stdin => Some((ScanPath::new("-"), Origin::Stdin)),
         Place::Object(_) => None,
     }
@@ -49,6 +50,7 @@ impl Hit {
             },
             decoded_via: Some(inside.via).filter(|via| !via.is_empty()),
             line_hash: self.line_hash,
+            excerpt: Some(self.excerpt),
             suppression: refused.or(self.suppression),
         }
     }

@@ -6,10 +6,8 @@
 use std::time::Duration;
 
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
-use crate::leak::{Owner, OwnerReason};
-use crate::notify::{Kind, Message, Notifier};
+use crate::notify::{Message, Notifier};
 use crate::token_service::review::Letter;
 use crate::token_service::{Result, ReviewSettings, TokenService, Wish};
 
@@ -80,24 +78,6 @@ async fn send(notifier: &Notifier, message: &Message) -> bool {
     deliveries.iter().any(|delivery| delivery.result.is_ok())
 }
 
-fn message(name: &str, email: &str, subject: String, body: String, data: serde_json::Value) -> Message {
-    let hash = Sha256::digest(format!("{email}\n{subject}\n{body}").as_bytes());
-    let digits: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    Message {
-        kind: Kind::Tokens,
-        id: format!("msg_{digits}"),
-        owner: Owner {
-            name: name.to_owned(),
-            email: Some(email.to_owned()),
-            reason: OwnerReason::TokenOwner,
-            organisation: None,
-        },
-        subject,
-        body,
-        data,
-    }
-}
-
 fn asking(wish: &Wish) -> Message {
     let Wish {
         name,
@@ -114,12 +94,12 @@ fn asking(wish: &Wish) -> Message {
          {cause}\n\nIt works until you stop it (POST /api/v1/tokens/{token_id}/revoke, or the token itself to POST /oauth/revoke), \
          or until they block it for their organisation.\n"
     );
-    message(name, &wish.email, subject, body, json!({ "asked": wish }))
+    Message::letter(name, &wish.email, subject, body, json!({ "asked": wish }))
 }
 
 fn reviewing(letter: &Letter) -> Message {
     let data = json!({ "login": letter.login, "subject": letter.subject });
-    message(
+    Message::letter(
         &letter.name,
         &letter.email,
         letter.subject.clone(),

@@ -1,22 +1,28 @@
 //! The door over HTTP. It contains no rule of the domain, and it never logs a header, a query or a body.
 
+pub mod health;
+pub mod intake;
 pub mod letters;
+pub mod metrics;
+pub mod pages;
+pub mod worker;
 
 use std::future::IntoFuture as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::response::Response;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
+
+use health::Health;
 
 use crate::token_service::api::{self, problem};
 use crate::token_service::{Limits, TokenService};
@@ -35,13 +41,19 @@ pub fn router(tokens: TokenService) -> Router {
 
 /// The same, with the operator's limits on how often a caller may ask.
 pub fn router_with(tokens: TokenService, limits: &Limits) -> Router {
+    let health = Health::of_tokens(tokens.clone());
+    router_for(tokens, limits, health)
+}
+
+/// The same, for a server that does more than serve tokens.
+pub fn router_for(tokens: TokenService, limits: &Limits, health: Health) -> Router {
+    router_and(tokens, limits, health, Router::new())
+}
+
+/// The same, with the doors for reports ([`intake::Intake::router`]), which have limits of their own.
+pub fn router_and(tokens: TokenService, limits: &Limits, health: Health, doors: Router) -> Router {
     Router::new()
-        .route("/readyz", get(ready))
-        .with_state(tokens.clone())
-        .route(
-            "/healthz",
-            get(|| async { Json(serde_json::json!({ "status": "ok" })) }),
-        )
+        .merge(health.routes())
         .merge(api::router(tokens, limits))
         .fallback(|| async {
             problem(
@@ -62,6 +74,7 @@ pub fn router_with(tokens: TokenService, limits: &Limits) -> Router {
         })
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(from_fn(in_time))
+        .merge(doors)
         .layer(CatchPanicLayer::custom(|_: Box<dyn std::any::Any + Send>| {
             // the panic's text may hold what the request held, so it is left out
             tracing::error!("a request made the server panic");
@@ -72,7 +85,7 @@ pub fn router_with(tokens: TokenService, limits: &Limits) -> Router {
                 "the request could not be answered",
             )
         }))
-        .layer(SetResponseHeaderLayer::overriding(
+        .layer(SetResponseHeaderLayer::if_not_present(
             CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
         ))
@@ -99,22 +112,6 @@ async fn in_time(request: Request, next: Next) -> Response {
             "Too slow",
             "the request took too long; send it again",
         ),
-    }
-}
-
-async fn ready(State(tokens): State<TokenService>) -> Response {
-    match tokens.ready().await {
-        Ok(()) => Json(serde_json::json!({ "status": "ready" })).into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready");
-            let told = "the token store does not answer";
-            problem(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "temporarily-unavailable",
-                "Not available",
-                told,
-            )
-        }
     }
 }
 

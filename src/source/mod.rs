@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod decode;
 pub mod history;
+pub mod push;
 pub mod range;
 pub mod repository;
 pub mod staged;
@@ -45,6 +46,8 @@ pub enum Place<'a> {
     Commit(&'a ScanPath, &'a CommitInfo),
     /// An object of git's history; [`history::History::introductions`] finds its commits and paths.
     Object(git2::Oid),
+    /// An object that a pushed ref names, with the path that it has there.
+    Named(&'a ScanPath, git2::Oid),
     /// Standard input.
     Stdin,
 }

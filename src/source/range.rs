@@ -1,4 +1,4 @@
-//! The commits of a range `A..B`, each against its parents: what every one of them brought in.
+//! Commits that one side has and the other has not, each against its parents: what every one of them brought in.
 //!
 //! Every commit is looked at, merges too (what stands in no parent was made in the merge), not only the net change.
 
@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use anyhow::{Context, Result, anyhow, bail};
 use git2::{Oid, Repository, Sort};
 
-use super::staged::{changed_only, holds_text, older};
-use super::{Limits, Place, Tally, Visitor, nothing_before, offer, repository};
+use super::staged::{at, changed_only, holds_text, older};
+use super::{Limits, Place, Tally, Visitor, history, nothing_before, offer, repository};
 use crate::finding::{CommitInfo, ScanPath};
 
 /// A range as the user wrote it.
@@ -44,36 +44,110 @@ impl Range {
     }
 }
 
-/// Scans what the commits of the range brought in. Returns how many commits there are.
+/// Which commits are looked at: those that `tips` reach and `known` do not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commits {
+    /// The newest ones.
+    pub tips: Vec<Oid>,
+    /// Their history, and they themselves, are left out.
+    pub known: Vec<Oid>,
+    /// Trees and blobs that a ref names instead of a commit, with the ref's name: they are looked at whole.
+    pub whole: Vec<(String, Oid)>,
+}
+
+impl Range {
+    /// The commits of the range.
+    ///
+    /// # Errors
+    /// A revision that this repository does not know.
+    pub fn commits(&self, repository: &Repository) -> Result<Commits> {
+        Ok(Commits {
+            tips: vec![repository::commit(repository, &self.to)?.id()],
+            known: vec![repository::commit(repository, &self.from)?.id()],
+            whole: Vec::new(),
+        })
+    }
+}
+
+/// Scans what these commits brought in. Returns how many there are, objects that are no commits counted too.
 ///
 /// # Errors
-/// A revision that is not known, or commits that cannot be walked.
+/// Commits that cannot be walked.
 pub fn visit(
     repository: &Repository,
-    range: &Range,
+    commits: &Commits,
     limits: &Limits,
     tally: &Tally,
     visit: &Visitor<'_>,
 ) -> Result<usize> {
-    let from = repository::commit(repository, &range.from)?.id();
-    let to = repository::commit(repository, &range.to)?.id();
     let mut walk = repository.revwalk().context("cannot walk the history")?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE)
         .context("cannot sort the history")?;
-    walk.push(to)
-        .and_then(|()| walk.hide(from))
+    let mut push = commits.tips.iter().map(|tip| walk.push(*tip));
+    push.try_for_each(|done| done)
+        .context("cannot walk the history")?;
+    let mut hide = commits.known.iter().map(|known| walk.hide(*known));
+    hide.try_for_each(|done| done)
         .context("cannot walk the history")?;
     let ids: Vec<Oid> = walk
         .collect::<Result<_, _>>()
         .context("a commit of the range is missing")?;
     tally.begin("scanning commits", ids.len());
     tally.add_commits(ids.len() as u64);
+    let shallow = history::shallow_boundary(repository);
     let mut seen = HashSet::new();
     for &id in ids.iter().take_while(|_| tally.goes_on()) {
+        if shallow.contains(&id) {
+            tally.skip(format!("parents of commit {id}"), NOT_HERE);
+        }
         one(repository, id, limits, tally, visit, &mut seen)?;
         tally.step();
     }
-    Ok(ids.len())
+    for (name, id) in &commits.whole {
+        whole(repository, name, *id, limits, tally, visit)?;
+    }
+    Ok(ids.len() + commits.whole.len())
+}
+
+const NOT_HERE: &str = "is not here; in a shallow clone run: git fetch --unshallow (in CI: fetch-depth: 0)";
+
+/// Scans a blob, or every blob of a tree.
+fn whole(
+    repository: &Repository,
+    name: &str,
+    id: Oid,
+    limits: &Limits,
+    tally: &Tally,
+    visit: &Visitor<'_>,
+) -> Result<()> {
+    let odb = repository.odb().context("cannot open the object database")?;
+    let read = |id: Oid, path: &[u8]| {
+        let path = ScanPath::new(path);
+        match repository::blob(&odb, id, limits.largest) {
+            Ok(object) => {
+                tally.add_blob();
+                offer(
+                    object.data(),
+                    Place::Named(&path, id),
+                    &nothing_before,
+                    tally,
+                    visit,
+                );
+            }
+            Err(unread) => tally.skip(format!("{path} (blob {id})"), unread.why()),
+        }
+    };
+    let Ok(tree) = repository.find_tree(id) else {
+        read(id, name.as_bytes());
+        return Ok(());
+    };
+    tree.walk(git2::TreeWalkMode::PreOrder, |folder, entry| {
+        if entry.kind() == Some(git2::ObjectType::Blob) {
+            read(entry.id(), &[folder.as_bytes(), entry.name_bytes()].concat());
+        }
+        git2::TreeWalkResult::Ok
+    })
+    .with_context(|| format!("the tree that {name} names cannot be read"))
 }
 
 fn one(
@@ -107,10 +181,7 @@ fn one(
     for parent in commit.parent_ids() {
         match repository.find_commit(parent).and_then(|parent| parent.tree()) {
             Ok(tree) => parents.push(tree),
-            Err(_) => tally.skip(
-                format!("parent {parent} of commit {id}"),
-                "is not here; in a shallow clone run: git fetch --unshallow (in CI: fetch-depth: 0)",
-            ),
+            Err(_) => tally.skip(format!("parent {parent} of commit {id}"), NOT_HERE),
         }
     }
     let odb = repository.odb().context("cannot open the object database")?;
@@ -171,12 +242,6 @@ fn people(commit: &git2::Commit<'_>) -> String {
         format!("{role} {name} <{email}>\n")
     };
     line("author", commit.author()) + &line("committer", commit.committer())
-}
-
-/// The blob at this path of a tree.
-fn at(tree: &git2::Tree<'_>, path: &[u8]) -> Option<Oid> {
-    let path = std::path::Path::new(std::str::from_utf8(path).ok()?);
-    tree.get_path(path).ok().map(|entry| entry.id())
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ impl Tally {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// How many gaps there are so far.
+    pub fn gaps(&self) -> usize {
+        locked(&self.skipped).len()
+    }
+
     /// What the scan went through, gaps sorted so that two runs read the same.
     pub fn coverage(&self) -> Coverage {
         let mut skipped = locked(&self.skipped).clone();

@@ -4,11 +4,11 @@
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
-use serde_json::json;
-use sqlx::sqlite::SqliteArguments;
+use serde_json::json as object;
 
-use super::rows::{json_of, text};
-use super::{Store, leak_name, sqlite};
+use super::rows::{json, text};
+use super::{Store, leak_name};
+use crate::database::{Ask, sql};
 use crate::finding::RuleId;
 use crate::leak::Revocation;
 use crate::secret::Fingerprint;
@@ -27,17 +27,25 @@ impl Act {
         }
     }
 
-    fn update<'q>(self) -> sqlx::query::Query<'q, sqlx::Sqlite, SqliteArguments> {
-        sqlx::query(match self {
-            Self::Revocation => "UPDATE leaks SET revocation = ? WHERE fingerprint = ? AND rule = ?",
-            Self::Containment => "UPDATE leaks SET containment = ? WHERE fingerprint = ? AND rule = ?",
+    fn update(self) -> Ask {
+        sql(match self {
+            Self::Revocation => "UPDATE leaks SET revocation = $1 WHERE fingerprint = $2 AND rule = $3",
+            Self::Containment => "UPDATE leaks SET containment = $1 WHERE fingerprint = $2 AND rule = $3",
+        })
+    }
+
+    fn read(self) -> Ask {
+        sql(match self {
+            Self::Revocation => "SELECT revocation FROM leaks WHERE fingerprint = $1 AND rule = $2",
+            Self::Containment => "SELECT containment FROM leaks WHERE fingerprint = $1 AND rule = $2",
         })
     }
 }
 
 impl Store {
     /// Writes `Sending` down, and says whether the caller may send: `true` only if the revocation still stands where
-    /// the caller `seen` it (so that of two processes one sends), and that was neither `Sending` nor `Done`.
+    /// the caller `seen` it (so that of two processes one sends), that was neither `Sending` nor `Done`, and nobody has
+    /// stopped everything.
     /// `by` names the policy rule or the person. Once this is back, the state is on the disk.
     pub async fn begin_revocation(
         &self,
@@ -92,18 +100,25 @@ impl Store {
             return Ok(false);
         }
         let mut tx = self.change().await?;
-        let row = sqlx::query("SELECT revocation, containment FROM leaks WHERE fingerprint = ? AND rule = ?")
+        let stopped: Option<(String,)> = sql("SELECT value FROM marks WHERE name = 'stopped'")
+            .optional(&mut tx)
+            .await?;
+        if stopped.is_some() {
+            return Ok(false);
+        }
+        let row: Option<(Option<String>,)> = act
+            .read()
             .bind(fingerprint.to_string())
             .bind(rule.as_str())
-            .fetch_optional(&mut *tx)
+            .optional(&mut tx)
             .await?;
-        let Some(row) = row else {
+        let Some((state,)) = row else {
             bail!(
                 "the store has no leak {}; record it first",
                 leak_name(fingerprint, rule)
             );
         };
-        let current: Option<Revocation> = json_of(&row, act.name())?;
+        let current: Option<Revocation> = json(state, act.name())?;
         if current.as_ref() != seen {
             return Ok(false);
         }
@@ -111,14 +126,17 @@ impl Store {
             .bind(text(&Revocation::Sending)?)
             .bind(fingerprint.to_string())
             .bind(rule.as_str())
-            .execute(&mut *tx)
+            .run(&mut tx)
             .await?;
         let action = format!("{}-sending", act.name());
-        self.append_in(&mut tx, &action, Some((fingerprint, rule)), &json!({ "by": by }))
-            .await?;
-        tx.commit()
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
+        self.append_in(
+            &mut tx,
+            &action,
+            Some((fingerprint, rule)),
+            &object!({ "by": by }),
+        )
+        .await?;
+        self.commit(tx).await?;
         Ok(true)
     }
 
@@ -131,19 +149,19 @@ impl Store {
     ) -> Result<()> {
         let action = format!("{}-{}", act.name(), state.name());
         let update = act.update().bind(text(state)?);
-        self.save(update, fingerprint, rule, &action, &json!(state)).await
+        self.save(update, fingerprint, rule, &action, &object!(state))
+            .await
     }
 
     /// How many leaks a revocation or containment was sent for since then: what the policy's limit counts.
     pub async fn recent_revocations(&self, since: Timestamp) -> Result<usize> {
-        let count: i64 = sqlx::query_scalar(
-            "SELECT COUNT(DISTINCT fingerprint || '|' || rule) FROM ledger \
-             WHERE action IN ('revocation-sending', 'containment-sending') AND at >= ?",
-        )
+        let count: Option<(i64,)> = sql("SELECT COUNT(DISTINCT fingerprint || '|' || rule) FROM ledger \
+             WHERE action IN ('revocation-sending', 'containment-sending') AND at >= $1")
         .bind(since.as_microsecond())
-        .fetch_one(&self.pool)
+        .optional(&self.pool)
         .await
-        .map_err(|error| sqlite::explain(error, &self.shown))?;
+        .map_err(|error| self.told(error))?;
+        let (count,) = count.unwrap_or_default();
         Ok(usize::try_from(count)?)
     }
 }

@@ -8,24 +8,31 @@
 use std::fmt;
 
 use anyhow::{Context, Result};
-use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use super::{Store, StoreKey, sqlite};
+use super::listed::{self, News};
+use super::{Store, StoreKey, StoreKeys};
+use crate::database::{MOST_ROWS, Open, sql, sql_rows};
 use crate::finding::RuleId;
 use crate::secret::{Fingerprint, mac_sha256};
 
 /// `prev` of the first line.
 const NO_LINE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+const LINES: &str = "SELECT seq, at, action, COALESCE(fingerprint, '') AS fingerprint, COALESCE(rule, '') AS rule, actor, \
+     detail, prev, hash FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2";
+
+/// Lines that are read at a time.
+const PAGE: i64 = 1000;
+
 /// One line of the ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, FromRow)]
 pub struct Line {
     /// Its number, from 1, without gaps.
     pub seq: i64,
@@ -72,22 +79,13 @@ impl Line {
         }
         hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
+}
 
-    fn read(row: &SqliteRow) -> sqlx::Result<Self> {
-        Ok(Self {
-            seq: row.try_get("seq")?,
-            at: row.try_get("at")?,
-            action: row.try_get("action")?,
-            fingerprint: row
-                .try_get::<Option<String>, _>("fingerprint")?
-                .unwrap_or_default(),
-            rule: row.try_get::<Option<String>, _>("rule")?.unwrap_or_default(),
-            actor: row.try_get("actor")?,
-            detail: row.try_get("detail")?,
-            prev: row.try_get("prev")?,
-            hash: row.try_get("hash")?,
-        })
-    }
+/// What becomes a line.
+pub(super) struct Entry<'a> {
+    pub(super) action: &'a str,
+    pub(super) leak: Option<(Fingerprint, &'a RuleId)>,
+    pub(super) detail: Value,
 }
 
 /// What [`Store::verify_chain`] found.
@@ -116,17 +114,32 @@ impl fmt::Display for Chain {
     }
 }
 
-/// Signs the last line.
-pub(super) struct HeadKey(Zeroizing<[u8; 32]>);
+/// Signs the last line with the current key, and knows the signatures of all.
+pub(super) struct HeadKeys(Vec<Zeroizing<[u8; 32]>>);
 
-impl HeadKey {
-    pub(super) fn new(key: &StoreKey) -> Self {
-        Self(key.derive(b"unleak store: ledger head v1"))
+impl HeadKeys {
+    pub(super) fn new(keys: &StoreKeys) -> Self {
+        let all = std::iter::once(&keys.current).chain(&keys.further);
+        Self(
+            all.map(|key: &StoreKey| key.derive(b"unleak store: ledger head v1"))
+                .collect(),
+        )
+    }
+
+    fn signatures(&self, seq: i64, hash: &str) -> impl Iterator<Item = String> {
+        self.0.iter().map(move |key| {
+            let mac = mac_sha256(key.as_ref(), &[&seq.to_be_bytes(), hash.as_bytes()]);
+            mac.iter().map(|byte| format!("{byte:02x}")).collect()
+        })
     }
 
     fn sign(&self, seq: i64, hash: &str) -> String {
-        let mac = mac_sha256(self.0.as_ref(), &[&seq.to_be_bytes(), hash.as_bytes()]);
-        mac.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.signatures(seq, hash).next().unwrap_or_default()
+    }
+
+    fn signed(&self, seq: i64, hash: &str, signature: &str) -> bool {
+        self.signatures(seq, hash)
+            .any(|own| bool::from(signature.as_bytes().ct_eq(own.as_bytes())))
     }
 }
 
@@ -136,95 +149,133 @@ impl Store {
         &self,
         action: &str,
         leak: Option<(Fingerprint, &RuleId)>,
-        detail: &serde_json::Value,
+        detail: &Value,
     ) -> Result<()> {
         let mut tx = self.change().await?;
         self.append_in(&mut tx, action, leak, detail).await?;
-        tx.commit()
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))
+        self.commit(tx).await
     }
 
     /// Adds the line of a change to the change's own transaction, which must hold the write lock.
     pub(super) async fn append_in(
         &self,
-        tx: &mut SqliteConnection,
+        tx: &mut Open,
         action: &str,
         leak: Option<(Fingerprint, &RuleId)>,
-        detail: &serde_json::Value,
+        detail: &Value,
     ) -> Result<()> {
-        let last = sqlx::query("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
-            .fetch_optional(&mut *tx)
+        let detail = detail.clone();
+        self.append_all(tx, &[Entry { action, leak, detail }]).await
+    }
+
+    /// The same for several lines at once.
+    pub(super) async fn append_all(&self, tx: &mut Open, entries: &[Entry<'_>]) -> Result<()> {
+        let last: Option<(i64, String)> = sql("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+            .optional(&mut *tx)
             .await?;
-        let (seq, prev) = match last {
-            Some(row) => (row.try_get::<i64, _>(0)? + 1, row.try_get(1)?),
-            None => (1, NO_LINE.to_owned()),
-        };
-        let (fingerprint, rule) = leak
+        let (mut seq, mut prev) = last.unwrap_or((0, NO_LINE.to_owned()));
+        for some in entries.chunks(MOST_ROWS) {
+            let mut insert = sql_rows(
+                "INSERT INTO ledger (seq, at, action, fingerprint, rule, actor, detail, prev, hash) VALUES",
+                some.len(),
+                9,
+                "",
+            );
+            for entry in some {
+                let line = self.line(entry, seq + 1, prev);
+                let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                insert = insert
+                    .bind(line.seq)
+                    .bind(line.at)
+                    .bind(line.action)
+                    .bind(filled(&line.fingerprint))
+                    .bind(filled(&line.rule))
+                    .bind(line.actor)
+                    .bind(line.detail)
+                    .bind(line.prev)
+                    .bind(&line.hash);
+                (seq, prev) = (line.seq, line.hash);
+            }
+            insert.run(&mut *tx).await.context("the ledger took no line")?;
+        }
+        for entry in entries {
+            if let (Some((fingerprint, rule)), Some(decision)) =
+                (entry.leak, entry.detail["decision"].as_str())
+            {
+                let news = News {
+                    decision: Some(decision),
+                    ..News::default()
+                };
+                listed::relist_one(tx, fingerprint, rule, &news).await?;
+            }
+        }
+        self.sign(tx, seq, &prev).await
+    }
+
+    fn line(&self, entry: &Entry<'_>, seq: i64, prev: String) -> Line {
+        let (fingerprint, rule) = entry
+            .leak
             .map(|(fingerprint, rule)| (fingerprint.to_string(), rule.to_string()))
             .unzip();
         let mut line = Line {
             seq,
             at: Timestamp::now().as_microsecond(),
-            action: action.to_owned(),
+            action: entry.action.to_owned(),
             fingerprint: fingerprint.unwrap_or_default(),
             rule: rule.unwrap_or_default(),
             actor: self.actor.to_string(),
-            detail: detail.to_string(),
+            detail: entry.detail.to_string(),
             prev,
             hash: String::new(),
         };
         line.hash = line.computed_hash();
-        let filled = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        sqlx::query(
-            "INSERT INTO ledger (seq, at, action, fingerprint, rule, actor, detail, prev, hash) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(line.seq)
-        .bind(line.at)
-        .bind(&line.action)
-        .bind(filled(&line.fingerprint))
-        .bind(filled(&line.rule))
-        .bind(&line.actor)
-        .bind(&line.detail)
-        .bind(&line.prev)
-        .bind(&line.hash)
-        .execute(&mut *tx)
-        .await
-        .context("the ledger took no line")?;
-        sqlx::query(
-            "INSERT INTO marks (name, value) VALUES ('ledger', ?) \
-             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        )
-        .bind(self.head.sign(line.seq, &line.hash))
-        .execute(&mut *tx)
+        line
+    }
+
+    async fn sign(&self, tx: &mut Open, seq: i64, hash: &str) -> Result<()> {
+        sql("INSERT INTO marks (name, value) VALUES ('ledger', $1) \
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .bind(self.heads.sign(seq, hash))
+        .run(tx)
         .await?;
+        Ok(())
+    }
+
+    /// Signs the last line with the current key, if an accepted one signed it before.
+    pub(super) async fn sign_anew(&self, tx: &mut Open) -> Result<()> {
+        let last: Option<(i64, String)> = sql("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1")
+            .optional(&mut *tx)
+            .await?;
+        let (Some((seq, hash)), Some(head)) = (last, head(tx).await?) else {
+            return Ok(());
+        };
+        // What was tampered with stays so.
+        if self.heads.signed(seq, &hash, &head) {
+            self.sign(tx, seq, &hash).await?;
+        }
         Ok(())
     }
 
     /// Lines after `seq` (0 for all), oldest first, at most `limit`.
     pub async fn ledger(&self, after: i64, limit: u32) -> Result<Vec<Line>> {
-        let rows = sqlx::query("SELECT * FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?")
+        sql(LINES)
             .bind(after)
-            .bind(limit)
-            .fetch_all(&self.pool)
+            .bind(i64::from(limit))
+            .all(&self.pool)
             .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
-        Ok(rows.iter().map(Line::read).collect::<sqlx::Result<_>>()?)
+            .map_err(|error| self.told(error))
     }
 
     /// Reads the whole ledger and says whether it is as it was written.
     pub async fn verify_chain(&self) -> Result<Chain> {
-        let mut tx = self
-            .pool
-            .begin()
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
+        let mut tx = self.reading().await?;
         let (mut seq, mut hash) = (0, NO_LINE.to_owned());
-        {
-            let mut rows = sqlx::query("SELECT * FROM ledger ORDER BY seq").fetch(&mut *tx);
-            while let Some(row) = rows.try_next().await? {
-                let line = Line::read(&row)?;
+        loop {
+            let lines: Vec<Line> = sql(LINES).bind(seq).bind(PAGE).all(&mut tx).await?;
+            if lines.is_empty() {
+                break;
+            }
+            for line in lines {
                 let expected = seq + 1;
                 let why = if line.seq != expected {
                     "it is missing"
@@ -242,14 +293,9 @@ impl Store {
                 });
             }
         }
-        let head: Option<String> = sqlx::query_scalar("SELECT value FROM marks WHERE name = 'ledger'")
-            .fetch_optional(&mut *tx)
-            .await?;
-        Ok(match head {
+        Ok(match head(&mut tx).await? {
             None if seq == 0 => Chain::Whole { lines: 0 },
-            Some(head) if bool::from(head.as_bytes().ct_eq(self.head.sign(seq, &hash).as_bytes())) => {
-                Chain::Whole { lines: seq }
-            }
+            Some(head) if self.heads.signed(seq, &hash, &head) => Chain::Whole { lines: seq },
             _ => Chain::Broken {
                 line: seq + 1,
                 why: "the signature of the last line does not fit: lines after this one were cut off, or the chain \
@@ -258,4 +304,12 @@ impl Store {
             },
         })
     }
+}
+
+/// The signature of the last line.
+async fn head(tx: &mut Open) -> Result<Option<String>> {
+    let head: Option<(String,)> = sql("SELECT value FROM marks WHERE name = 'ledger'")
+        .optional(tx)
+        .await?;
+    Ok(head.map(|(head,)| head))
 }

@@ -1,183 +1,75 @@
-//! Who was told: claimed before it is sent, so that nobody hears twice.
+//! Who was told: a notice is one leak, one owner, and one slot, which is the channel and what it was about.
 //!
-//! A notice is one leak, one owner, one channel. A claim is given up only by a failure that was seen: after a crash
-//! between claim and sending nobody knows whether the owner heard, and the claim stands until a person looks.
+//! It is claimed before it is sent (see `sending`), and stands here for good once it was taken.
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use jiff::Timestamp;
-use serde_json::json;
-use sqlx::{Row, SqliteConnection};
+use sha2::{Digest, Sha256};
+use sqlx::FromRow;
 
-use super::rows::{LeakKey, json_of, key, text};
-use super::{Store, leak_name, sqlite};
+use super::rows::{LeakKey, json};
+use super::{Store, without_nul};
+use crate::database::{Open, sql};
 use crate::finding::RuleId;
 use crate::leak::{Notice, Owner};
 use crate::secret::Fingerprint;
 
-/// A notice that was claimed and then neither sent nor given up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfinished {
-    /// The leak's fingerprint.
-    pub fingerprint: String,
-    /// The leak's rule.
-    pub rule: String,
-    /// Who may not have heard.
-    pub owner: Owner,
-    /// By which channel.
-    pub channel: String,
-    /// Since when.
-    pub claimed_at: Timestamp,
+#[derive(FromRow)]
+struct NoticeRow {
+    fingerprint: String,
+    rule: String,
+    owner: String,
+    channel: String,
+    at: i64,
 }
 
 impl Store {
-    /// Claims the right to tell this owner of this leak by this channel: `true` exactly once, in however many
-    /// processes, until [`Store::notice_failed`] gives the claim up.
-    pub async fn claim_notice(
-        &self,
-        fingerprint: Fingerprint,
-        rule: &RuleId,
-        owner: &Owner,
-        channel: &str,
-    ) -> Result<bool> {
-        let done = sqlx::query(
-            "INSERT INTO notices (fingerprint, rule, owner_key, channel, owner, state, at) \
-             VALUES (?, ?, ?, ?, ?, 'claimed', ?) \
-             ON CONFLICT (fingerprint, rule, owner_key, channel) \
-             DO UPDATE SET state = 'claimed', at = excluded.at, owner = excluded.owner, why = NULL \
-             WHERE state = 'failed'",
-        )
-        .bind(fingerprint.to_string())
-        .bind(rule.as_str())
-        .bind(owner.key())
-        .bind(channel)
-        .bind(text(owner)?)
-        .bind(Timestamp::now().as_microsecond())
-        .execute(&self.pool)
-        .await
-        .map_err(|error| sqlite::explain(error, &self.shown))?;
-        Ok(done.rows_affected() == 1)
-    }
-
-    /// Whether anybody was told of this leak, or another run is just telling them.
+    /// Whether anybody was told of this leak, is just being told, or should have been and could not be.
     pub async fn is_told(&self, fingerprint: Fingerprint, rule: &RuleId) -> Result<bool> {
-        let row = sqlx::query(
-            "SELECT 1 FROM notices WHERE fingerprint = ? AND rule = ? AND state != 'failed' LIMIT 1",
-        )
-        .bind(fingerprint.to_string())
-        .bind(rule.as_str())
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(|error| sqlite::explain(error, &self.shown))?;
+        let row: Option<(i64,)> = sql("SELECT id FROM notices WHERE fingerprint = $1 AND rule = $2 LIMIT 1")
+            .bind(fingerprint.to_string())
+            .bind(rule.as_str())
+            .optional(&self.pool)
+            .await
+            .map_err(|error| self.told(error))?;
         Ok(row.is_some())
     }
+}
 
-    /// Marks a claimed notice as sent, for good.
-    pub async fn notice_sent(
-        &self,
-        fingerprint: Fingerprint,
-        rule: &RuleId,
-        owner: &Owner,
-        channel: &str,
-    ) -> Result<()> {
-        self.settle(fingerprint, rule, owner, channel, None).await
+/// What tells one owner from another, short enough for an index.
+pub(super) fn owner_key(owner: &Owner) -> String {
+    let key = without_nul(&owner.key());
+    if key.len() <= 300 {
+        return key;
     }
-
-    /// Gives a claimed notice up, so that a later run may try again. `why` holds no secret.
-    pub async fn notice_failed(
-        &self,
-        fingerprint: Fingerprint,
-        rule: &RuleId,
-        owner: &Owner,
-        channel: &str,
-        why: &str,
-    ) -> Result<()> {
-        self.settle(fingerprint, rule, owner, channel, Some(why)).await
-    }
-
-    async fn settle(
-        &self,
-        fingerprint: Fingerprint,
-        rule: &RuleId,
-        owner: &Owner,
-        channel: &str,
-        failed: Option<&str>,
-    ) -> Result<()> {
-        let mut tx = self.change().await?;
-        let done = sqlx::query(
-            "UPDATE notices SET state = ?, at = ?, why = ? \
-             WHERE fingerprint = ? AND rule = ? AND owner_key = ? AND channel = ? AND state = 'claimed'",
-        )
-        .bind(if failed.is_some() { "failed" } else { "sent" })
-        .bind(Timestamp::now().as_microsecond())
-        .bind(failed)
-        .bind(fingerprint.to_string())
-        .bind(rule.as_str())
-        .bind(owner.key())
-        .bind(channel)
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() != 1 {
-            bail!(
-                "no claimed notice of {} to {} by {channel}; claim it before sending",
-                leak_name(fingerprint, rule),
-                owner.name
-            );
-        }
-        let action = if failed.is_some() { "not-told" } else { "told" };
-        let detail =
-            json!({ "owner": owner.name, "reason": owner.reason, "channel": channel, "why": failed });
-        self.append_in(&mut tx, action, Some((fingerprint, rule)), &detail)
-            .await?;
-        tx.commit()
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))
-    }
-
-    /// Notices claimed before `before` and never heard of again: a process died in between. They are not sent again
-    /// by themselves; a person should ask whether the owner heard.
-    pub async fn unfinished_notices(&self, before: Timestamp) -> Result<Vec<Unfinished>> {
-        let rows = sqlx::query("SELECT * FROM notices WHERE state = 'claimed' AND at < ? ORDER BY id")
-            .bind(before.as_microsecond())
-            .fetch_all(&self.pool)
-            .await
-            .map_err(|error| sqlite::explain(error, &self.shown))?;
-        rows.iter()
-            .map(|row| {
-                let (fingerprint, rule) = key(row)?;
-                Ok(Unfinished {
-                    fingerprint,
-                    rule,
-                    owner: json_of(row, "owner")?.context("a notice has no owner")?,
-                    channel: row.try_get("channel")?,
-                    claimed_at: Timestamp::from_microsecond(row.try_get("at")?)?,
-                })
-            })
-            .collect()
-    }
+    let hash = Sha256::digest(key.as_bytes());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The notices that were sent, by leak, for fingerprints from `beginning` up to `end`.
 pub(super) async fn load(
-    tx: &mut SqliteConnection,
+    tx: &mut Open,
     beginning: &str,
     end: &str,
 ) -> Result<BTreeMap<LeakKey, Vec<Notice>>> {
-    let rows = sqlx::query(
-        "SELECT * FROM notices WHERE fingerprint >= ? AND fingerprint < ? AND state = 'sent' ORDER BY at, id",
-    )
+    let rows: Vec<NoticeRow> = sql("SELECT fingerprint, rule, owner, channel, at FROM notices \
+         WHERE fingerprint >= $1 AND fingerprint < $2 AND state = 'sent' ORDER BY at, id")
     .bind(beginning)
     .bind(end)
-    .fetch_all(tx)
+    .all(tx)
     .await?;
     let mut notices: BTreeMap<_, Vec<Notice>> = BTreeMap::new();
-    for row in &rows {
-        notices.entry(key(row)?).or_default().push(Notice {
-            owner: json_of(row, "owner")?.context("a notice has no owner")?,
-            channel: row.try_get("channel")?,
-            sent_at: Timestamp::from_microsecond(row.try_get("at")?)?,
-        });
+    for row in rows {
+        notices
+            .entry((row.fingerprint, row.rule))
+            .or_default()
+            .push(Notice {
+                owner: json(Some(row.owner), "owner")?.context("a notice has no owner")?,
+                channel: row.channel,
+                sent_at: Timestamp::from_microsecond(row.at)?,
+            });
     }
     Ok(notices)
 }

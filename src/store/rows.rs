@@ -8,10 +8,10 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, SqliteConnection};
+use sqlx::FromRow;
 
 use super::notices;
+use crate::database::{Open, sql};
 use crate::finding::RuleId;
 use crate::leak::{Leak, Sighting};
 use crate::secret::Fingerprint;
@@ -19,42 +19,70 @@ use crate::secret::Fingerprint;
 /// Fingerprint and rule.
 pub(super) type LeakKey = (String, String);
 
+#[derive(FromRow)]
+struct LeakRow {
+    fingerprint: String,
+    rule: String,
+    redacted: String,
+    severity: String,
+    first_seen: i64,
+    last_seen: i64,
+    verdict: Option<String>,
+    identity: String,
+    owners: String,
+    revocation: Option<String>,
+    containment: Option<String>,
+}
+
+#[derive(FromRow)]
+struct SightingRow {
+    fingerprint: String,
+    rule: String,
+    origin: String,
+    path: String,
+    line: i64,
+    col: i64,
+    commit_info: Option<String>,
+}
+
 /// The leak of this name.
-pub(super) async fn one(
-    tx: &mut SqliteConnection,
-    fingerprint: Fingerprint,
-    rule: &RuleId,
-) -> Result<Option<Leak>> {
+pub(super) async fn one(tx: &mut Open, fingerprint: Fingerprint, rule: &RuleId) -> Result<Option<Leak>> {
     let leaks = load(tx, &fingerprint.to_string()).await?;
     Ok(leaks.into_iter().find(|leak| leak.rule == *rule))
 }
 
 /// The leaks whose fingerprint begins so, with all that hangs on them.
-pub(super) async fn load(tx: &mut SqliteConnection, beginning: &str) -> Result<Vec<Leak>> {
+pub(super) async fn load(tx: &mut Open, beginning: &str) -> Result<Vec<Leak>> {
     // `g` comes after every hexadecimal digit.
     let end = format!("{beginning}g");
     let mut sightings: BTreeMap<LeakKey, Vec<Sighting>> = BTreeMap::new();
-    let rows = sqlx::query("SELECT * FROM sightings WHERE fingerprint >= ? AND fingerprint < ? ORDER BY id")
-        .bind(beginning)
-        .bind(&end)
-        .fetch_all(&mut *tx)
-        .await?;
-    for row in &rows {
-        sightings.entry(key(row)?).or_default().push(read_sighting(row)?);
-    }
-    let mut notices = notices::load(tx, beginning, &end).await?;
-    let rows = sqlx::query(
-        "SELECT * FROM leaks WHERE fingerprint >= ? AND fingerprint < ? ORDER BY fingerprint, rule",
+    let rows: Vec<SightingRow> = sql(
+        "SELECT fingerprint, rule, origin, path, line, col, commit_info FROM sightings \
+         WHERE fingerprint >= $1 AND fingerprint < $2 ORDER BY id",
     )
     .bind(beginning)
     .bind(&end)
-    .fetch_all(&mut *tx)
+    .all(&mut *tx)
     .await?;
-    rows.iter()
+    for row in rows {
+        let key = (row.fingerprint.clone(), row.rule.clone());
+        sightings.entry(key).or_default().push(row.read()?);
+    }
+    let mut notices = notices::load(tx, beginning, &end).await?;
+    let rows: Vec<LeakRow> = sql(
+        "SELECT fingerprint, rule, redacted, severity, first_seen, last_seen, verdict, identity, owners, revocation, \
+         containment FROM leaks WHERE fingerprint >= $1 AND fingerprint < $2 ORDER BY fingerprint, rule",
+    )
+    .bind(beginning)
+    .bind(&end)
+    .all(&mut *tx)
+    .await?;
+    rows.into_iter()
         .map(|row| {
-            let key = key(row)?;
-            let mut leak =
-                read_leak(row).with_context(|| format!("the store's leak {} is damaged", key.0))?;
+            let key = (row.fingerprint.clone(), row.rule.clone());
+            let mut leak = row
+                .read()
+                .with_context(|| format!("the store's leak {} is damaged", key.0))?;
             leak.sightings = sightings.remove(&key).unwrap_or_default();
             leak.notices = notices.remove(&key).unwrap_or_default();
             Ok(leak)
@@ -62,43 +90,45 @@ pub(super) async fn load(tx: &mut SqliteConnection, beginning: &str) -> Result<V
         .collect()
 }
 
-fn read_leak(row: &SqliteRow) -> Result<Leak> {
-    let (fingerprint, rule) = key(row)?;
-    Ok(Leak {
-        fingerprint: Fingerprint::parse(&fingerprint).context("its fingerprint is none")?,
-        rule: serde_json::from_value(rule.into())?,
-        redacted: row.try_get("redacted")?,
-        severity: json_of(row, "severity")?.context("it has no severity")?,
-        sightings: Vec::new(),
-        first_seen: Timestamp::from_microsecond(row.try_get("first_seen")?)?,
-        last_seen: Timestamp::from_microsecond(row.try_get("last_seen")?)?,
-        verdict: json_of(row, "verdict")?,
-        identity: json_of(row, "identity")?.unwrap_or_default(),
-        owners: json_of(row, "owners")?.unwrap_or_default(),
-        notices: Vec::new(),
-        revocation: json_of(row, "revocation")?,
-        containment: json_of(row, "containment")?,
-    })
+impl LeakRow {
+    fn read(self) -> Result<Leak> {
+        Ok(Leak {
+            fingerprint: Fingerprint::parse(&self.fingerprint).context("its fingerprint is none")?,
+            rule: rule_id(self.rule)?,
+            redacted: self.redacted,
+            severity: json(Some(self.severity), "severity")?.context("it has no severity")?,
+            sightings: Vec::new(),
+            first_seen: Timestamp::from_microsecond(self.first_seen)?,
+            last_seen: Timestamp::from_microsecond(self.last_seen)?,
+            verdict: json(self.verdict, "verdict")?,
+            identity: json(Some(self.identity), "identity")?.unwrap_or_default(),
+            owners: json(Some(self.owners), "owners")?.unwrap_or_default(),
+            notices: Vec::new(),
+            revocation: json(self.revocation, "revocation")?,
+            containment: json(self.containment, "containment")?,
+        })
+    }
 }
 
-fn read_sighting(row: &SqliteRow) -> Result<Sighting> {
-    Ok(Sighting {
-        origin: row.try_get("origin")?,
-        path: row.try_get("path")?,
-        line: usize::try_from(row.try_get::<i64, _>("line")?)?,
-        column: usize::try_from(row.try_get::<i64, _>("col")?)?,
-        commit: json_of(row, "commit_info")?,
-    })
+impl SightingRow {
+    fn read(self) -> Result<Sighting> {
+        Ok(Sighting {
+            origin: self.origin,
+            path: self.path,
+            line: usize::try_from(self.line)?,
+            column: usize::try_from(self.col)?,
+            commit: json(self.commit_info, "commit")?,
+        })
+    }
 }
 
-/// The leak that a row belongs to.
-pub(super) fn key(row: &SqliteRow) -> sqlx::Result<LeakKey> {
-    Ok((row.try_get("fingerprint")?, row.try_get("rule")?))
+/// A rule's id as a column holds it.
+pub(super) fn rule_id(text: String) -> Result<RuleId> {
+    Ok(serde_json::from_value(text.into())?)
 }
 
-/// A column that holds JSON, or nothing.
-pub(super) fn json_of<T: DeserializeOwned>(row: &SqliteRow, column: &str) -> Result<Option<T>> {
-    let text: Option<String> = row.try_get(column)?;
+/// What a column holds as JSON, or nothing.
+pub(super) fn json<T: DeserializeOwned>(text: Option<String>, column: &str) -> Result<Option<T>> {
     text.map(|text| serde_json::from_str(&text).with_context(|| format!("its {column} cannot be read")))
         .transpose()
 }

@@ -4,75 +4,20 @@
 //! secret cannot be moved to another leak.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::{Context, Result, anyhow, bail};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+use super::{StoreKey, StoreKeys};
 use crate::finding::Parts;
-use crate::secret::{Secret, mac_sha256};
+use crate::leak::{Held, Leak};
+use crate::secret::Secret;
 
 const NONCE: usize = 24;
 /// First byte of what is stored, so that the form can change one day.
 const FORM: u8 = 1;
-
-/// The key of the store: 32 bytes that seal secrets and sign the ledger's last line. It cannot be printed or
-/// serialised.
-///
-/// ```compile_fail
-/// let key = unleak::store::StoreKey::new([7; 32]);
-/// println!("{key}");
-/// ```
-///
-/// ```
-/// let key = unleak::store::StoreKey::new([7; 32]);
-/// assert_eq!(format!("{key:?}"), "StoreKey([redacted])");
-/// ```
-#[derive(Clone)]
-pub struct StoreKey(Zeroizing<[u8; 32]>);
-
-impl StoreKey {
-    /// Takes the 32 bytes over.
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(Zeroizing::new(bytes))
-    }
-
-    /// The same from a slice, as a key file gives it; any other length is an error.
-    pub fn from_slice(bytes: &[u8]) -> Result<Self> {
-        let bytes: [u8; 32] = bytes.try_into().map_err(|_| {
-            anyhow!(
-                "a store key has 32 bytes, not {}; make one with `head -c 32 /dev/urandom`",
-                bytes.len()
-            )
-        })?;
-        Ok(Self::new(bytes))
-    }
-
-    /// A fresh key from the operating system's random source.
-    pub fn random() -> Result<Self> {
-        let mut bytes = Zeroizing::new([0_u8; 32]);
-        getrandom::fill(bytes.as_mut()).context("the operating system gave no random bytes")?;
-        Ok(Self(bytes))
-    }
-
-    /// The bytes, for writing the key file.
-    pub fn expose(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// A key of its own for each use.
-    pub(super) fn derive(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(mac_sha256(self.0.as_ref(), &[purpose]))
-    }
-}
-
-impl fmt::Debug for StoreKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StoreKey([redacted])")
-    }
-}
 
 /// What is sealed of one leak.
 pub(super) struct Contents {
@@ -81,14 +26,32 @@ pub(super) struct Contents {
     pub(super) facts: BTreeMap<String, String>,
 }
 
-/// Seals and opens under one key.
-pub(super) struct Sealer(XChaCha20Poly1305);
+impl Contents {
+    /// The leak with its secret at hand.
+    pub(super) fn held(self, leak: Leak) -> Held {
+        Held {
+            leak,
+            secret: self.secret,
+            parts: self.parts,
+            facts: self.facts,
+        }
+    }
+}
+
+/// Seals under the current key, and opens under any.
+pub(super) struct Sealer {
+    current: XChaCha20Poly1305,
+    further: Vec<XChaCha20Poly1305>,
+}
 
 impl Sealer {
-    pub(super) fn new(key: &StoreKey) -> Self {
-        Self(XChaCha20Poly1305::new(
-            (&*key.derive(b"unleak store: sealing v1")).into(),
-        ))
+    pub(super) fn new(keys: &StoreKeys) -> Self {
+        let cipher =
+            |key: &StoreKey| XChaCha20Poly1305::new((&*key.derive(b"unleak store: sealing v1")).into());
+        Self {
+            current: cipher(&keys.current),
+            further: keys.further.iter().map(cipher).collect(),
+        }
     }
 
     /// `leak` is the associated data: the leak's key.
@@ -101,7 +64,7 @@ impl Sealer {
             aad: leak.as_bytes(),
         };
         let cipher = self
-            .0
+            .current
             .encrypt(&XNonce::from(nonce), payload)
             .map_err(|_| anyhow!("the secret of {leak} could not be sealed"))?;
         Ok([&[FORM][..], &nonce, &cipher].concat())
@@ -119,15 +82,17 @@ impl Sealer {
             bail!("the sealed secret of {leak} was written by a newer unleak; use that one");
         }
         let nonce: [u8; NONCE] = head[1..].try_into().map_err(|_| broken())?;
-        let payload = Payload {
-            msg: cipher,
-            aad: leak.as_bytes(),
-        };
-        let plain = self
-            .0
-            .decrypt(&XNonce::from(nonce), payload)
+        let plain = std::iter::once(&self.current)
+            .chain(&self.further)
+            .find_map(|key| {
+                let payload = Payload {
+                    msg: cipher,
+                    aad: leak.as_bytes(),
+                };
+                key.decrypt(&XNonce::from(nonce), payload).ok()
+            })
             .map(Zeroizing::new)
-            .map_err(|_| broken())?;
+            .ok_or_else(broken)?;
         read(&plain).ok_or_else(broken)
     }
 }
@@ -179,9 +144,13 @@ fn read(plain: &[u8]) -> Option<Contents> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Contents, Sealer, StoreKey};
+    use super::{Contents, Sealer, StoreKey, StoreKeys};
     use crate::finding::Parts;
     use crate::secret::Secret;
+
+    fn keyed(byte: u8) -> Sealer {
+        Sealer::new(&StoreKeys::from(&StoreKey::new([byte; 32])))
+    }
 
     fn contents() -> Contents {
         Contents {
@@ -193,7 +162,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens_again() {
-        let sealer = Sealer::new(&StoreKey::new([1; 32]));
+        let sealer = keyed(1);
         let sealed = sealer.seal("leak", &contents()).unwrap();
         let opened = sealer.open("leak", &sealed).unwrap();
         assert_eq!(opened.secret, contents().secret);
@@ -203,7 +172,7 @@ mod tests {
 
     #[test]
     fn the_same_secret_is_never_sealed_to_the_same_bytes() {
-        let sealer = Sealer::new(&StoreKey::new([1; 32]));
+        let sealer = keyed(1);
         assert_ne!(
             sealer.seal("leak", &contents()).unwrap(),
             sealer.seal("leak", &contents()).unwrap()
@@ -212,14 +181,10 @@ mod tests {
 
     #[test]
     fn a_sealed_secret_opens_for_no_other_leak_no_other_key_and_not_when_changed() {
-        let sealer = Sealer::new(&StoreKey::new([1; 32]));
+        let sealer = keyed(1);
         let sealed = sealer.seal("leak", &contents()).unwrap();
         assert!(sealer.open("other", &sealed).is_err());
-        assert!(
-            Sealer::new(&StoreKey::new([2; 32]))
-                .open("leak", &sealed)
-                .is_err()
-        );
+        assert!(keyed(2).open("leak", &sealed).is_err());
         for place in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[place] ^= 1;

@@ -4,8 +4,8 @@
 
 use sqlx::FromRow;
 
+use crate::database::sql;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::sql;
 use crate::token_service::error::{Error, Result};
 use crate::token_service::format::TokenKind;
 use crate::token_service::model::Time;
@@ -97,6 +97,7 @@ impl TokenService {
         ))
         .all(&self.pool)
         .await
+        .map_err(Into::into)
     }
 
     /// What organisations ask of the owner of this token.
@@ -105,6 +106,7 @@ impl TokenService {
             .bind(token)
             .all(&self.pool)
             .await
+            .map_err(Into::into)
     }
 
     /// Whether telling the owner is the caller's now; then nobody else does.

@@ -5,9 +5,9 @@
 use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 
+use crate::database::sql;
 use crate::secret::Secret;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::sql;
 use crate::token_service::error::{Denied, Error, Result};
 use crate::token_service::format::{TokenKind, parse};
 use crate::token_service::model::{Organisation, Role, Scopes, Time, Token};

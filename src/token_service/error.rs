@@ -1,5 +1,7 @@
 //! What may go wrong in the token service, as the doors need to tell it apart.
 
+use crate::database::HoldsNul;
+
 /// Result of the token service.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -43,13 +45,22 @@ pub enum Error {
     NotFound(&'static str),
     /// The database did not answer; nothing is known about any token.
     #[error("the token store failed: {0}")]
-    Store(#[from] sqlx::Error),
+    Store(#[source] sqlx::Error),
     /// Tokens are hashed under a key that came after this server started; what it cannot find may be there.
     #[error("this server was started without the newest server key; start it again with it")]
     OldKey,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes: {0}")]
     Random(#[from] getrandom::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Encode(told) if told.is::<HoldsNul>() => Self::Invalid(told.to_string()),
+            other => Self::Store(other),
+        }
+    }
 }
 
 impl Error {

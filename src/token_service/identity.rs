@@ -4,8 +4,8 @@
 
 use sqlx::FromRow;
 
+use crate::database::sql;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::sql;
 use crate::token_service::error::{Error, Result};
 use crate::token_service::model::{Member, Organisation, Project, Time};
 use crate::token_service::people::{checked_slug, checked_text, new_id};
@@ -59,18 +59,24 @@ impl TokenService {
         .bind(Time::now())
         .run(&mut change)
         .await
-        .map_err(|error| error.taken(|| format!("{organisation} already has a service identity {slug}")))?;
+        .map_err(|error| {
+            Error::from(error).taken(|| format!("{organisation} already has a service identity {slug}"))
+        })?;
         self.note(
             &mut change,
             Change::plain(by, "identity.create", slug, Some(organisation)),
         )
         .await?;
-        change.commit().await
+        change.commit().await.map_err(Into::into)
     }
 
     /// The service identities of an organisation by slug.
     pub async fn identities(&self, organisation: &Organisation) -> Result<Vec<ServiceIdentity>> {
-        sql(IDENTITIES).bind(&organisation.id).all(&self.pool).await
+        sql(IDENTITIES)
+            .bind(&organisation.id)
+            .all(&self.pool)
+            .await
+            .map_err(Into::into)
     }
 
     /// The service identity of this slug.
@@ -143,7 +149,7 @@ impl TokenService {
         .await?;
         let told = Change::plain(by, "project.add-administrator", login, Some(organisation));
         self.note(&mut change, told.with(&project.slug)).await?;
-        change.commit().await
+        change.commit().await.map_err(Into::into)
     }
 
     /// Ends that.
@@ -169,7 +175,7 @@ impl TokenService {
         }
         let told = Change::plain(by, "project.remove-administrator", login, Some(organisation));
         self.note(&mut change, told.with(&project.slug)).await?;
-        change.commit().await
+        change.commit().await.map_err(Into::into)
     }
 
     /// Who administers a project, by login, with the role in its organisation.
@@ -184,6 +190,7 @@ impl TokenService {
         .bind(&project.organisation_id)
         .all(&self.pool)
         .await
+        .map_err(Into::into)
     }
 
     /// Whether a user administers a project; one who left the organisation does no more.

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use crate::token_service::database::sql;
+use crate::database::sql;
 use crate::token_service::error::Result;
 use crate::token_service::model::{Organisation, Scopes, Time, Token};
 use crate::token_service::policy::{Applicant, OrganisationPolicy};
@@ -137,5 +137,6 @@ impl TokenService {
         ))
         .all(&self.pool)
         .await
+        .map_err(Into::into)
     }
 }

@@ -1,8 +1,8 @@
 //! Making tokens. The token leaves this file in the returned value and is kept nowhere.
 
+use crate::database::{Open, sql};
 use crate::secret::Secret;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::{Open, sql};
 use crate::token_service::error::{Error, Result};
 use crate::token_service::format::{TokenKind, last_four, mint};
 use crate::token_service::model::{Access, Scopes, Time};

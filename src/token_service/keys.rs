@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use zeroize::Zeroizing;
 
+use crate::database::new_private_file;
 use crate::secret::Secret;
 use crate::secret::mac_sha256;
-use crate::token_service::database::new_private_file;
 
 /// Shortest server key and shortest operator key, in bytes.
 pub(super) const SHORTEST_KEY: usize = 32;
@@ -65,6 +65,11 @@ impl ServerKey {
     /// HMAC-SHA256 over the end of the audit log.
     pub(super) fn seal(&self, number: i64, chain: &[u8]) -> [u8; 32] {
         self.labelled(b"unleak token audit head v1\0", &[&number.to_le_bytes(), chain])
+    }
+
+    /// HMAC-SHA256 of what a browser keeps of a session; what is kept of it here.
+    pub(super) fn session(&self, cookie: &Secret) -> [u8; 32] {
+        self.labelled(b"unleak session v1\0", &[cookie.expose()])
     }
 
     fn labelled(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use sqlx::FromRow;
 
+use crate::database::Value;
 use crate::token_service::error::{Denied, Error};
 use crate::token_service::format::TokenKind;
 use crate::token_service::policy::OrganisationPolicy;
@@ -42,6 +43,18 @@ impl Time {
     /// So many seconds later, or earlier if negative.
     pub fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
+    }
+}
+
+impl From<Time> for Value {
+    fn from(time: Time) -> Self {
+        Self::Number(Some(time.seconds()))
+    }
+}
+
+impl From<Option<Time>> for Value {
+    fn from(time: Option<Time>) -> Self {
+        Self::Number(time.map(Time::seconds))
     }
 }
 

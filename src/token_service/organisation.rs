@@ -2,8 +2,8 @@
 //!
 //! An organisation is ended, never deleted: since then no token reaches it, and its own are refused everywhere.
 
+use crate::database::sql;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::sql;
 use crate::token_service::error::{Error, Result};
 use crate::token_service::model::{Organisation, Project, Time};
 use crate::token_service::people::{checked_slug, checked_text, new_id};
@@ -29,7 +29,9 @@ impl TokenService {
             .bind(Time::now())
             .run(&mut change)
             .await
-            .map_err(|error| error.taken(|| format!("there is already an organisation {slug}")))?;
+            .map_err(|error| {
+                Error::from(error).taken(|| format!("there is already an organisation {slug}"))
+            })?;
         self.note(
             &mut change,
             Change::plain(by, "organisation.create", slug, Some(slug)),
@@ -44,6 +46,7 @@ impl TokenService {
         sql("SELECT * FROM organisations ORDER BY slug")
             .all(&self.pool)
             .await
+            .map_err(Into::into)
     }
 
     /// The organisation of this slug.
@@ -153,7 +156,9 @@ impl TokenService {
             .bind(Time::now())
             .run(&mut change)
             .await
-            .map_err(|error| error.taken(|| format!("{organisation} already has a project {slug}")))?;
+            .map_err(|error| {
+                Error::from(error).taken(|| format!("{organisation} already has a project {slug}"))
+            })?;
         self.note(
             &mut change,
             Change::plain(by, "project.create", slug, Some(organisation)),
@@ -179,5 +184,6 @@ impl TokenService {
             .bind(&organisation.id)
             .all(&self.pool)
             .await
+            .map_err(Into::into)
     }
 }

@@ -1,7 +1,7 @@
 //! Users and memberships, and how names are written.
 
+use crate::database::sql;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::sql;
 use crate::token_service::error::{Error, Result};
 use crate::token_service::format::random_base62;
 use crate::token_service::model::{Member, Organisation, Role, Time, User};
@@ -78,7 +78,7 @@ impl TokenService {
             .bind(Time::now())
             .run(&mut change)
             .await
-            .map_err(|error| error.taken(|| format!("there is already a user {login}")))?;
+            .map_err(|error| Error::from(error).taken(|| format!("there is already a user {login}")))?;
         self.note(&mut change, Change::plain(by, "user.create", login, None))
             .await?;
         change.commit().await?;
@@ -90,6 +90,7 @@ impl TokenService {
         sql("SELECT id, login, email, name, active FROM users ORDER BY login")
             .all(&self.pool)
             .await
+            .map_err(Into::into)
     }
 
     /// The user of this login.

@@ -34,6 +34,10 @@ pub enum Right {
     ReadAudit,
     /// Delete the organisation.
     EndOrganisation,
+    /// See leaks of tokens that open the organisation.
+    ReadLeaks,
+    /// Approve, dismiss, ask again, revoke and contain them.
+    EndLeaks,
 }
 
 /// The scope that stands for all scopes of this API.
@@ -41,7 +45,7 @@ const ADMIN: &str = "admin";
 
 impl Right {
     /// Each scope that this API asks for.
-    pub const SCOPES: [&str; 9] = [
+    pub const SCOPES: [&str; 11] = [
         "members:read",
         "members:write",
         "tokens:read",
@@ -51,6 +55,8 @@ impl Right {
         "policy:write",
         "audit:read",
         "organisation:delete",
+        "leaks:read",
+        "leaks:write",
     ];
 
     /// The scope it needs; `admin` stands for all.
@@ -65,12 +71,15 @@ impl Right {
             Self::WritePolicy => "policy:write",
             Self::ReadAudit => "audit:read",
             Self::EndOrganisation => "organisation:delete",
+            Self::ReadLeaks => "leaks:read",
+            Self::EndLeaks => "leaks:write",
         }
     }
 
     /// The least role it needs.
     fn role(self) -> Role {
         match self {
+            Self::ReadLeaks => Role::Member,
             Self::ReadMembers | Self::ReadTokens => Role::Admin,
             _ => Role::Owner,
         }
@@ -80,7 +89,12 @@ impl Right {
     fn is_for_people(self) -> bool {
         matches!(
             self,
-            Self::WritePolicy | Self::EndOrganisation | Self::WriteMembers | Self::CreateTokens
+            Self::WritePolicy
+                | Self::EndOrganisation
+                | Self::WriteMembers
+                | Self::CreateTokens
+                | Self::ReadLeaks
+                | Self::EndLeaks
         )
     }
 

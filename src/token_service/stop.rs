@@ -1,9 +1,9 @@
 //! Ending tokens: everywhere (revoked) or for one organisation (blocked), or asking their owner to. The first to come
 //! ends it; whoever comes later is told so and changes nothing.
 
+use crate::database::{Open, sql};
 use crate::secret::Secret;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::{Open, sql};
 use crate::token_service::error::{Error, Result};
 use crate::token_service::format::TokenKind;
 use crate::token_service::model::{Organisation, Time, Token};

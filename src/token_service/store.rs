@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, bail};
-use sqlx::FromRow;
+use sqlx::migrate::Migration;
+use sqlx::{FromRow, SqlSafeStr};
 use subtle::ConstantTimeEq;
 
+use crate::database::{Lock, Open, Pool, shown, sql, translated};
 use crate::secret::Secret;
 use crate::token_service::audit::{Actor, Change};
-use crate::token_service::database::{Open, Pool, shown, sql};
 use crate::token_service::error::{Error, Result};
 use crate::token_service::keys::{KeyRing, SHORTEST_KEY};
 use crate::token_service::model::Time;
@@ -64,7 +65,10 @@ impl TokenService {
         keys: impl Into<KeyRing>,
         lost: Option<&str>,
     ) -> anyhow::Result<Self> {
-        let pool = Pool::open(url).await?;
+        let pool = Pool::connect(url, "the token store").await?;
+        migrate(&pool)
+            .await
+            .with_context(|| format!("cannot bring the tables of {} up to date", shown(url)))?;
         let mut service = Self {
             uses: Uses::watched(&pool),
             pool,
@@ -108,6 +112,11 @@ impl TokenService {
             .is_some_and(|operator| bool::from(operator.ct_eq(&self.keys.current().1.hash(presented))))
     }
 
+    /// What a session of the operator keeps of the operator key: it ends when the key is another one.
+    pub(super) fn operator_mark(&self) -> Option<[u8; 32]> {
+        self.operator
+    }
+
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<()> {
         let _known: Option<(i64,)> = sql("SELECT MAX(number) FROM token_keys")
@@ -127,12 +136,12 @@ impl TokenService {
 
     /// Begins a change.
     pub(super) async fn write(&self) -> Result<Open> {
-        self.pool.begin().await
+        Ok(self.pool.begin(Lock::Tokens).await?)
     }
 
     /// The keys that this database has known, oldest first.
     pub async fn known_keys(&self) -> Result<Vec<KnownKey>> {
-        sql(KNOWN_KEYS).all(&self.pool).await
+        sql(KNOWN_KEYS).all(&self.pool).await.map_err(Into::into)
     }
 
     /// Gives a key up: living tokens that wait under it are revoked, because without it they would look unknown.
@@ -226,5 +235,29 @@ impl TokenService {
         }
         change.commit().await?;
         Ok(true)
+    }
+}
+
+/// The tables, as one list for both: what PostgreSQL calls otherwise is said its way.
+async fn migrate(pool: &Pool) -> std::result::Result<(), sqlx::migrate::MigrateError> {
+    let mut migrator = sqlx::migrate!("src/token_service/migrations");
+    // the leaks of `store` may live in the same database and count their own migrations
+    migrator.dangerous_set_table_name("token_service_migrations");
+    match pool {
+        Pool::Sqlite(pool) => migrator.run(pool).await,
+        Pool::Postgres(pool) => {
+            let in_its_words = migrator.migrations.iter().map(|migration| {
+                let text = translated(migration.sql.as_str());
+                Migration::new(
+                    migration.version,
+                    migration.description.clone(),
+                    migration.migration_type,
+                    SqlSafeStr::into_sql_str(sqlx::AssertSqlSafe(text)),
+                    migration.no_tx,
+                )
+            });
+            migrator.migrations = in_its_words.collect();
+            migrator.run(pool).await
+        }
     }
 }

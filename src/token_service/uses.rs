@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::token_service::database::{Open, Pool, sql};
+use crate::database::{Lock, Open, Pool, sql};
 use crate::token_service::error::Result;
 use crate::token_service::model::Time;
 use crate::token_service::store::TokenService;
@@ -127,7 +127,7 @@ impl Uses {
 
 async fn write(pool: &Pool, due: &[Due]) -> Result<()> {
     for batch in due.chunks(BATCH) {
-        let mut change = pool.begin().await?;
+        let mut change = pool.begin(Lock::Tokens).await?;
         for (token, last, visits) in batch {
             // another server may have written it in the same minute
             sql("UPDATE tokens SET last_used_at = $1 \

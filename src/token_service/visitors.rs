@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use sqlx::FromRow;
 
-use crate::token_service::database::sql;
+use crate::database::sql;
 use crate::token_service::error::{Denied, Error, Result};
 use crate::token_service::model::{Organisation, Project, Time, Token, User};
 use crate::token_service::presented::{refusal, select_tokens};
@@ -113,6 +113,7 @@ impl TokenService {
         sql(select_tokens!("ORDER BY t.created_at, t.id"))
             .all(&self.pool)
             .await
+            .map_err(Into::into)
     }
 
     /// The tokens of a user, oldest first.
@@ -141,6 +142,7 @@ impl TokenService {
             .bind(page.most)
             .all(&self.pool)
             .await
+            .map_err(Into::into)
     }
 
     /// Tokens that can reach an organisation, ended and refused ones included, oldest first.

@@ -94,11 +94,18 @@ pub fn identity(file: &IdentityFile, reply: &Reply, held: &Held) -> Identity {
     identity
 }
 
-/// What the token says about itself; only a token that is known to be alive proves it.
+/// What the token, or a part of it, says about itself; only a token that is known to be alive proves it.
 pub(super) fn offline(rule: &Rule, held: &Held) -> Identity {
     let mut identity = Identity::default();
-    if let Some(decode) = rule.decode() {
+    let of_parts = rule.part_rules().filter_map(|part| {
+        let mut rules = rule.service.file().rule.iter();
+        rules.find(|other| other.id == part.rule())?.decode.as_ref()
+    });
+    for decode in rule.decode().into_iter().chain(of_parts) {
         for (field, fact) in &decode.identity {
+            if !held.facts.contains_key(fact) {
+                continue;
+            }
             let values = held.facts.get(fact).cloned().into_iter().collect();
             put(&mut identity, field, values, held);
         }

@@ -9,8 +9,10 @@
 //! and where that is "live" too, no answer of that service is believed in this run.
 
 mod again;
+mod answers;
 mod judge;
 mod probe;
+mod weigh;
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -19,14 +21,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+pub use answers::{Answers, Kept};
 pub use judge::{identity, judge};
 pub use probe::made_up;
+pub use weigh::{Weight, weigh};
 
-use crate::call::{CallError, Caller, Reply, Values, expect};
-use crate::finding::RuleId;
+use crate::call::{CallError, Caller, Reply, Values, expect, template};
+use crate::finding::{RuleId, SEVERAL};
 use crate::leak::{Held, Identity, Verdict};
 use crate::rule::Rule;
-use crate::rule::file::{IdentityFile, VerifyFile};
+use crate::rule::file::{Expect, IdentityFile, VerifyFile};
 use crate::secret::Fingerprint;
 
 /// What the service says of a secret.
@@ -47,6 +51,7 @@ pub struct Verifier {
     caller: Caller,
     asked: Once<(RuleId, Fingerprint), Answer>,
     probed: Once<(String, String, String), bool>,
+    answers: Option<Answers>,
 }
 
 /// The first who asks for a key does the work, all others wait for it.
@@ -69,6 +74,25 @@ impl Verifier {
             caller,
             asked: Once::default(),
             probed: Once::default(),
+            answers: None,
+        }
+    }
+
+    /// The same, believing answers that an earlier run was given. Not for whoever acts on them.
+    pub fn believing(caller: Caller, answers: Option<Answers>) -> Self {
+        Self {
+            answers,
+            ..Self::new(caller)
+        }
+    }
+
+    /// A verifier for another run of the same process: every secret is asked about anew, and what is known of services
+    /// stays.
+    #[must_use]
+    pub fn for_another_run(&self) -> Self {
+        Self {
+            asked: Once::default(),
+            ..self.clone()
         }
     }
 
@@ -80,7 +104,21 @@ impl Verifier {
     /// Asks once in a run; the same answer is given to everybody.
     pub async fn verify(&self, rule: &Rule, held: &Held) -> Answer {
         let key = (rule.id.clone(), held.leak.fingerprint);
-        once(&self.asked, key, self.question(rule, held, true)).await
+        once(&self.asked, key, self.answered(rule, held)).await
+    }
+
+    /// The answer that an earlier run was given, else a new one.
+    async fn answered(&self, rule: &Rule, held: &Held) -> Answer {
+        let question = answers::question(held, &self.caller.bases(&rule.service));
+        let Some((answers, question)) = self.answers.as_ref().zip(question) else {
+            return self.question(rule, held, true).await;
+        };
+        if let Some(answer) = answers.get(&question) {
+            return answer;
+        }
+        let answer = self.question(rule, held, true).await;
+        answers.put(question, &answer);
+        answer
     }
 
     /// Asks anew, without the probe: after a revocation, until it is dead.
@@ -95,6 +133,7 @@ impl Verifier {
             Err(reason) => (Verdict::unknown(reason), Identity::default()),
         };
         identity.merge(offline);
+        identity.over_privileged = weigh::beyond_use(rule, &identity);
         Answer { verdict, identity }
     }
 
@@ -111,6 +150,20 @@ impl Verifier {
             Err(CallError::NoBase { .. }) if !needs_base(verify) => vec![String::new()],
             Err(error) => return Err(error.to_string()),
         };
+        let asked = template::names(&verify.call());
+        let apart = |(name, rules): &&(String, Vec<RuleId>)| {
+            asked.contains(name)
+                && !held.parts.contains_key(name)
+                && !self.gives(rule, name)
+                && !rules.is_empty()
+        };
+        if let Some((_, rules)) = rule.near.iter().find(apart) {
+            let rules: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
+            return Err(format!(
+                "its other part ({}) does not stand near it: give both in one text",
+                rules.join(" or ")
+            ));
+        }
         let several = bases.len() > 1;
         let mut dead: Option<Verdict> = None;
         let mut unknown: Vec<String> = Vec::new();
@@ -130,6 +183,11 @@ impl Verifier {
             Some(dead) if unknown.is_empty() => Ok((dead, Identity::default())),
             _ => Err(unknown.join("; ")),
         }
+    }
+
+    /// Whether the configuration gives this value.
+    fn gives(&self, rule: &Rule, name: &str) -> bool {
+        self.caller.settings(&rule.service.name).values.contains_key(name)
     }
 
     /// One base's answer.
@@ -184,12 +242,13 @@ impl Verifier {
             .as_ref()
             .filter(|fallback| expect::any(&fallback.when, &reply))
         else {
-            let verdict = judge(&verify.live, &verify.dead, &reply);
+            let verdict = judged(&verify.live, &verify.dead, &reply, &values);
+            let verdict = doubted(verdict, held);
             return with_identity(verdict, &verify.identity, &reply, held);
         };
         match self.caller.ask(&rule.service, &fallback.call(), &values).await {
             Ok(reply) => {
-                let verdict = judge(&fallback.live, &fallback.dead, &reply);
+                let verdict = judged(&fallback.live, &fallback.dead, &reply, &values);
                 with_identity(verdict, &fallback.identity, &reply, held)
             }
             Err(error) => (Verdict::unknown(error.to_string()), Identity::default()),
@@ -223,6 +282,20 @@ impl Verifier {
                 }
             }
         }
+    }
+}
+
+fn judged(live: &[Expect], dead: &[Expect], reply: &Reply, values: &Values) -> Verdict {
+    judge(&expect::fill(live, values), &expect::fill(dead, values), reply)
+}
+
+/// A pair that does not open proves nothing where the other half may be another's.
+fn doubted(verdict: Verdict, held: &Held) -> Verdict {
+    match (verdict, held.facts.get(SEVERAL)) {
+        (Verdict::Dead { reason, .. }, Some(rule)) => Verdict::unknown(format!(
+            "{reason}, yet several different {rule} stand near it and which is its own is not known: give it with its own alone"
+        )),
+        (verdict, _) => verdict,
     }
 }
 

@@ -118,7 +118,7 @@ fn what_is_passed_over_is_shown_in_every_format_and_never_in_clear() {
     let tool = Tool::new();
     let wrong_sum = [&token()[..36], "0000"].concat();
     tool.write(&format!("{wrong_sum}.txt"), format!("x = '{wrong_sum}'\n"));
-    for format in ["text", "json", "jsonl", "sarif"] {
+    for format in unleak::report::Format::ALL.map(unleak::report::Format::name) {
         let ran = tool.run(["scan", ".", "--explain", "--format", format]);
         assert_eq!(ran.code, 0, "{}", ran.err);
         let said = ran.out + &ran.err;

@@ -179,6 +179,14 @@ fn an_empty_repository_is_no_clean_scan() {
 }
 
 #[test]
+fn files_that_wait_for_their_first_commit_are_a_whole_scan() {
+    let tool = Tool::repository();
+    tool.write("a.txt", "nothing secret\n");
+    let ran = tool.run(SCAN);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+}
+
+#[test]
 fn a_range_holds_what_its_commits_brought_in_even_if_a_later_one_deleted_it() {
     let (tool, culprit) = with_a_deleted_token();
     let ran = tool.run(["scan", "--range", "HEAD~4..HEAD", "--format", "jsonl"]);

@@ -38,11 +38,12 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
         "revoke",
         &[WORDS, &["rule", "call", "policy", "verify", "contain"]],
     ),
+    ("database", &[]),
     ("notify", &[WORDS, &["rule"]]),
     ("report", &[WORDS, &["rule"]]),
-    ("store", &[WORDS, &["rule"]]),
+    ("store", &[WORDS, &["rule", "database"]]),
     // the embedded service: used by the doors alone, and knows nothing of the scanner but the words
-    ("token_service", &[WORDS]),
+    ("token_service", &[WORDS, &["database"]]),
     // the life of one leak
     ("respond", &[WORDS, STAGES]),
     // doors

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -138,22 +137,12 @@ fn configure(desk: &Desk, github: &Local<Service>, hook: &Local<()>, mail: u16) 
 /// Every report in every form, before anything is revoked.
 fn reports(desk: &Desk) {
     let home = desk.tool.home();
-    for format in ["text", "json", "jsonl", "sarif"] {
+    for format in unleak::report::Format::ALL.map(unleak::report::Format::name) {
         let file = home.join(format!("report.{format}"));
         desk.run(&["scan", ".", "--verify", "--format", format, "-vv"]);
-        let file = file.to_str().unwrap();
-        desk.run(&[
-            "scan",
-            ".",
-            "--format",
-            format,
-            "--output",
-            file,
-            "--log-format",
-            "json",
-            "-vv",
-        ]);
-        assert!(Path::new(file).exists(), "{format}");
+        let to_file = format!("{format}={}", file.display());
+        desk.run(&["scan", ".", "--format", &to_file, "--log-format", "json", "-vv"]);
+        assert!(file.exists(), "{format}");
     }
     let baseline = home.join("baseline");
     let baseline = baseline.to_str().unwrap();
@@ -316,7 +305,7 @@ fn no_output_log_database_notice_or_crash_holds_a_secret() {
     }
     for secret in &secrets {
         for args in [
-            &["verify", "-vv", "--json"][..],
+            &["verify", "-vv", "--format", "json"][..],
             &["verify"],
             &["owners", "-vv"],
             &["revoke", "--yes", "-vv"],
@@ -352,6 +341,11 @@ fn all_outputs_are_there(desk: &Desk) {
         ("report.json", "fingerprint"),
         ("report.jsonl", "\"type\":\"finding\""),
         ("report.sarif", "\"version\": \"2.1.0\""),
+        ("report.html", "Content-Security-Policy"),
+        ("report.github", "::error file="),
+        ("report.markdown", "| state | leak |"),
+        ("report.gitlab", "secret_detection"),
+        ("report.codequality", "check_name"),
         ("standard error of scan . --respond -vv", "called"),
         (
             "standard error of scan . --respond -vv --log-format json",

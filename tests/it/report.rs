@@ -34,7 +34,7 @@ fn no_format_holds_a_secret_or_a_part_of_one() {
 }
 
 #[test]
-fn no_format_but_sarif_shows_secrets_when_asked() {
+fn only_formats_that_stay_at_home_show_secrets_and_only_when_asked() {
     let options = Options {
         show_secrets: true,
         ..PLAIN
@@ -42,7 +42,7 @@ fn no_format_but_sarif_shows_secrets_when_asked() {
     let [token, ..] = secrets();
     for format in Format::ALL {
         let shown = written(&odd(), format, &options).contains(&token);
-        assert_eq!(shown, format != Format::Sarif, "{format}");
+        assert_eq!(shown, format.holds_secrets(), "{format}");
     }
     let whole = json(Format::Json, &options);
     let shown: Vec<&str> = whole["findings"]
@@ -84,42 +84,54 @@ fn no_format_depends_on_the_order_in_which_things_were_found() {
 
 #[test]
 fn text_groups_the_places_by_leak_with_the_worst_first() {
-    insta::assert_snapshot!(written(&odd(), Format::Text, &PLAIN), @r"
+    insta::assert_snapshot!(written(&odd(), Format::Text, &PLAIN), @r#"
     LIVE critical  Example personal access token  exp_…u2Ce
       example/personal-access-token  e0b9ac8c47fb4afc82229a350aa4b2ed
       config/日本 {1}.env:3:9
+         3 | 日本 = "exp_…u2Ce"; // <b>\u{202e}&amp; `x` | *y*
       old/\xff\x1b[2J.txt:40:9  commit 57fa000662f5  Ada\u{202e} Lovelace <ada@example.com>  2024-05-06  inside base64
-      verdict  live: 200 for [REDACTED]
-      whose    octo\u{7}; organisations acme; scopes repo, admin
-      tell     Grace <grace@example.com> (owns an organisation that the token opens: acme)
-      next     revoke it at https://example.com/settings/tokens, then replace it where it is used; deleting the text does not help
+      why    It works: Example answered 200 for [REDACTED]. It is in the git history since 2024-05-06.
+      whose  octo\u{7}; organisations acme; scopes repo, admin
+      tell   Grace <grace@example.com> (owns an organisation that the token opens: acme)
+      next   Revoke it at https://example.com/settings/tokens, then replace it where it is used; deleting the text does not help.
 
     FOUND high  Example {signing} key  …-END
       example/signing-key  0acc604ebc16874a9a5cbf39d4593d9d
       keys/a#b?.pem:1:9
-      next     revoke it as https://docs.example.com/tokens tells, then replace it where it is used; deleting the text does not help
+      why    Whoever reads it can use it at Example until it is revoked there. Its shape does not prove that it is one (confidence medium).
+      next   Revoke it at Example, as told at https://docs.example.com/tokens, then replace it where it is used; deleting the text does not help.
 
     DEAD high  Example {signing} key  …e1f0
       example/signing-key  d11e50e7e5d0b52701f567ff58fad757
       logs/[REDACTED].log:7:9
-      verdict  dead, revoked: 401 for [REDACTED]
-      next     nothing to revoke; replace it where it is still used
+         7 | [REDACTED] = …e1f0
+      why    Example says that it is dead: revoked (401 for [REDACTED]).
+      next   Nothing to revoke; replace it where it is still used.
 
     PUBLIC info  Metrics public key  …7654
       metrics/public-key  cd5bab18cfffc1bbe6aa000c7de06f33
       web/index.html:2:9
-      next     nothing: it is public by design
+      why    It is public by design; whoever has it can do no more than was meant.
+      next   Nothing.
 
-    3 leaks: 1 live, 1 dead, 1 unknown. 2 findings suppressed. 1 finding public by design. Scanned 12 files, 8 blobs of 5 commits, 34.5 kB, 1 binary file passed over.
+    3 leaks in 4 places: 1 live, 1 dead, 1 unknown.
+    By severity: 1 critical, 2 high.
+    By service: Example 3.
+    Revoke the live one first.
+    Not counted: 2 findings suppressed by a mark, a baseline or a list; 1 finding public by design.
+    Scanned 12 files, 8 blobs of 5 commits, 34.5 kB, 1 binary file passed over.
     The scan is incomplete; 2 not scanned:
       a\r\nb: cannot be read: [REDACTED]
       refs/heads/gone: no such ref; fetch it first
-    ");
+    "#);
 }
 
 #[test]
 fn text_of_a_clean_scan_says_so() {
-    insta::assert_snapshot!(written(&empty(), Format::Text, &PLAIN), @"No leaks found. Scanned 12 files, 8 blobs of 5 commits, 34.5 kB, 1 binary file passed over.");
+    insta::assert_snapshot!(written(&empty(), Format::Text, &PLAIN), @"
+    No leaks found.
+    Scanned 12 files, 8 blobs of 5 commits, 34.5 kB, 1 binary file passed over.
+    ");
 }
 
 #[test]
@@ -138,19 +150,19 @@ fn text_is_coloured_only_on_demand() {
 }
 
 #[test]
-fn text_lists_twenty_places_of_a_leak_and_counts_the_rest() {
+fn text_lists_ten_places_of_a_leak_and_counts_the_rest() {
     let mut report = empty();
     let [token, ..] = secrets();
     report.findings = (1..=23)
         .map(|line| finding("example/personal-access-token", &token, b"a.txt", line))
         .collect();
     let text = written(&report, Format::Text, &PLAIN);
-    assert_eq!(text.matches("a.txt:").count(), 20);
+    assert_eq!(text.matches("a.txt:").count(), 10);
     assert!(
-        text.contains("  and 3 more; --format json lists them all\n"),
+        text.contains("  and 13 more places; --format json lists them all\n"),
         "{text}"
     );
-    assert!(text.contains("1 leak: 0 live, 0 dead, 1 unknown."), "{text}");
+    assert!(text.contains("1 leak in 23 places.\n"), "{text}");
     assert!(text.contains("--verify asks"), "{text}");
 }
 
@@ -178,6 +190,7 @@ fn json_has_the_fields_that_the_contract_names() {
         "author": null,
         "date": null
       },
+      "excerpt": "日本 = \"exp_…u2Ce\"; // <b>\u202e&amp; `x` | *y*",
       "decoded_via": null,
       "suppression": null,
       "verdict": {
@@ -325,5 +338,5 @@ fn a_format_is_read_from_its_name_and_an_unknown_one_is_told_the_names() {
     for format in Format::ALL {
         assert_eq!(format.name().parse::<Format>().unwrap(), format);
     }
-    insta::assert_snapshot!("xml".parse::<Format>().unwrap_err(), @r#"there is no report format "xml"; choose one of text, json, jsonl, sarif"#);
+    insta::assert_snapshot!("xml".parse::<Format>().unwrap_err(), @r#"there is no report format "xml"; choose one of text, html, json, jsonl, sarif, github, markdown, gitlab, codequality"#);
 }

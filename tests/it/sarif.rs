@@ -1,7 +1,7 @@
 //! SARIF: what GitHub and other readers rely on.
 
 use serde_json::Value;
-use unleak::finding::Severity;
+use unleak::finding::{Severity, Suppression};
 use unleak::leak::Verdict;
 use unleak::report::{Format, Learnt, Options, Report};
 
@@ -30,6 +30,7 @@ fn a_result_has_its_place_its_fingerprints_and_what_was_learnt() {
     let log = sarif(&odd());
     insta::assert_snapshot!(serde_json::to_string_pretty(result(&log, "config/")).unwrap(), @r#"
     {
+      "baselineState": "new",
       "level": "error",
       "locations": [
         {
@@ -331,4 +332,27 @@ fn more_results_than_github_takes_are_cut_from_the_least_severe_and_the_cut_is_t
         texts[1].starts_with("GitHub shows the 5000 most severe of these 25000"),
         "{texts:?}"
     );
+}
+
+#[test]
+fn with_a_baseline_every_result_says_whether_it_is_new_and_without_one_none_does() {
+    let states = |report: &Report| -> Vec<Value> {
+        let log = sarif(report);
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        results
+            .iter()
+            .map(|result| result["baselineState"].clone())
+            .collect()
+    };
+    let mut report = odd();
+    let known = states(&report);
+    assert_eq!(known.iter().filter(|state| *state == "unchanged").count(), 1);
+    assert_eq!(
+        known.iter().filter(|state| *state == "new").count(),
+        known.len() - 1
+    );
+    report
+        .findings
+        .retain(|finding| finding.suppression != Some(Suppression::Baseline));
+    assert!(states(&report).iter().all(Value::is_null));
 }

@@ -14,13 +14,24 @@ use crate::rule::file::Looks;
 use crate::rule::{Rule, RuleSet};
 
 fn find<'a>(rules: &'a RuleSet, name: &str) -> Result<&'a Rule> {
-    match rules.rules.iter().find(|rule| rule.id.as_str() == name) {
-        Some(rule) => Ok(rule),
-        None => Err(Hinted::usage(
-            format!("no rule is called {name:?}"),
-            "`unleak rules list` shows them",
-        )),
+    if let Some(rule) = rules.rules.iter().find(|rule| rule.id.as_str() == name) {
+        return Ok(rule);
     }
+    let service = name.split('/').next().unwrap_or_default();
+    let ids = rules.rules.iter().map(|rule| &rule.id);
+    let of_service: Vec<_> = ids
+        .filter(|id| id.service() == service)
+        .map(RuleId::as_str)
+        .collect();
+    let hint = if of_service.is_empty() {
+        "`unleak rules list` shows them".to_owned()
+    } else {
+        format!(
+            "those of {service} are {}; `unleak rules list` shows all",
+            of_service.join(", ")
+        )
+    };
+    Err(Hinted::usage(format!("no rule is called {name:?}"), hint))
 }
 
 /// Everything that is known about one rule, the examples left out: they would look like leaks.

@@ -16,11 +16,11 @@ use serde_sarif::sarif::{
     ReportingDescriptorReference, ResultColumnKind, Run, RunAutomationDetails, Sarif, Tool, ToolComponent,
     VersionControlDetails,
 };
-use url::Url;
 
 use super::Report;
 use super::redact::{Redactor, TOKEN, write_json};
-use crate::finding::{Finding, Severity};
+use super::web::{absolute, repository_uri};
+use crate::finding::{Finding, Severity, Suppression};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// The name under which paths are relative to the scanned folder.
@@ -81,17 +81,24 @@ fn kept(report: &Report) -> (Vec<&Finding>, usize) {
 
 fn run(report: &Report, findings: &[&Finding], left_out: usize, redactor: &Redactor) -> Run {
     let rules = rule::of_findings(report, findings);
-    let results = findings
+    let mut results = findings
         .iter()
         .map(|finding| result::of(report, finding, &rules.index, redactor))
         .collect::<Vec<_>>();
+    let is_known = |finding: &Finding| finding.suppression == Some(Suppression::Baseline);
+    if findings.iter().copied().any(is_known) {
+        for (result, finding) in results.iter_mut().zip(findings) {
+            let state = if is_known(finding) { "unchanged" } else { "new" };
+            result.baseline_state = Some(json!(state));
+        }
+    }
     let mut driver = ToolComponent::builder()
         .name("unleak")
         .semantic_version(report.version.as_str())
         .rules(rules.descriptors)
         .notifications(NOTIFICATIONS.map(notification_descriptor).to_vec())
         .build();
-    driver.information_uri = rule::absolute(env!("CARGO_PKG_REPOSITORY"));
+    driver.information_uri = absolute(env!("CARGO_PKG_REPOSITORY"));
     let mut run = Run::builder()
         .tool(Tool::from(driver))
         .automation_details(RunAutomationDetails {
@@ -197,23 +204,6 @@ fn provenance(report: &Report) -> Option<VersionControlDetails> {
         .build();
     details.revision_id = Some(revision.clone()).filter(|revision| !revision.is_empty());
     Some(details)
-}
-
-/// An absolute URI of the repository without anything that may be a credential; `None` for a path on this machine.
-fn repository_uri(text: &str) -> Option<String> {
-    let url = Url::parse(text).ok().filter(Url::has_host);
-    let mut url = url.or_else(|| {
-        let (host, path) = text.split_once(':')?;
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        let host = Some(host).filter(|host| host.contains('.') && !host.contains('/'))?;
-        Url::parse(&format!("ssh://{host}/{}", path.trim_start_matches('/'))).ok()
-    })?;
-    url.set_query(None);
-    url.set_fragment(None);
-    if url.set_username("").is_err() || url.set_password(None).is_err() {
-        return None;
-    }
-    Some(url.to_string())
 }
 
 /// Milliseconds, as SARIF's readers expect them.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use serde_sarif::sarif::{MultiformatMessageString, ReportingConfiguration, ReportingDescriptor};
-use url::Url;
 
 use super::{Report, bag, level};
 use crate::finding::{Confidence, Finding, RuleCard, RuleId, Severity};
+use crate::report::web::absolute;
 
 /// The descriptors, and where each rule's stands among them.
 pub(super) struct Rules<'a> {
@@ -122,12 +122,6 @@ fn help(card: &RuleCard) -> MultiformatMessageString {
         .text(text)
         .markdown(markdown)
         .build()
-}
-
-/// The URI in its normal form, if it is an absolute one of the web.
-pub(super) fn absolute(uri: &str) -> Option<String> {
-    let url = Url::parse(uri).ok()?;
-    matches!(url.scheme(), "http" | "https").then(|| url.to_string())
 }
 
 /// Titles come from rule files; GitHub takes descriptions of 1,024 characters.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::Notes;
 use crate::rule::compile::Rule;
-use crate::rule::file::CallFile;
+use crate::rule::file::{CallFile, SignFile};
+use crate::rule::template::{Hole, How, holes};
 
 /// Names that unleak fills itself.
 pub(super) const BUILT_IN: [&str; 8] = [
@@ -26,60 +27,24 @@ pub(super) struct Frame<'a> {
     pub(super) known: &'a BTreeSet<String>,
     /// Methods that may stand there.
     pub(super) methods: &'a [&'a str],
-}
-
-/// A name in a template, and whether `{basic:name}` asks for it in Base64.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Hole {
-    pub(super) name: String,
-    pub(super) basic: bool,
-    /// The whole, braces included.
-    pub(super) text: String,
-}
-
-/// The holes of a template; braces around anything but a name are plain text, as in JSON.
-pub(super) fn holes(template: &str) -> Vec<Hole> {
-    let mut found = Vec::new();
-    let mut rest = template;
-    while let Some(open) = rest.find('{') {
-        rest = &rest[open + 1..];
-        let Some(close) = rest.find('}') else { break };
-        let inner = &rest[..close];
-        let (basic, name) = match inner.strip_prefix("basic:") {
-            Some(name) => (true, name),
-            None => (false, inner),
-        };
-        let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-');
-        if is_name {
-            found.push(Hole {
-                name: name.to_owned(),
-                basic,
-                text: format!("{{{inner}}}"),
-            });
-            rest = &rest[close + 1..];
-        }
-    }
-    found
+    /// The secret may stand in its URL, because the service has it nowhere else.
+    pub(super) in_url: bool,
 }
 
 /// Every hole of a call.
-pub(super) fn all_holes(call: &CallFile) -> Vec<Hole> {
+pub(super) fn all_holes(call: &CallFile) -> Vec<Hole<'_>> {
     let texts = std::iter::once(&call.request)
         .chain(call.headers.values())
         .chain(&call.body);
-    let key = call
-        .sign
-        .iter()
-        .flat_map(|sign| [&sign.id, &sign.key, &sign.region]);
+    let key = call.sign.iter().flat_map(SignFile::texts);
     texts.chain(key).flat_map(|text| holes(text)).collect()
 }
 
 /// Whether the call uses this name.
 pub(super) fn uses(call: &CallFile, name: &str) -> bool {
-    all_holes(call).iter().any(|hole| hole.name == name)
+    all_holes(call)
+        .iter()
+        .any(|hole| hole.names().any(|known| known == name))
 }
 
 /// Proves one call.
@@ -97,13 +62,18 @@ pub(super) fn check(rule: &Rule, call: &CallFile, frame: &Frame<'_>, notes: &mut
         format!("{place}: the method {method} may not stand here"),
         format!("there are {}", frame.methods.join(", ")),
     );
-    address(rule, url, place, notes);
+    address(rule, url, frame, notes);
     let mut told = BTreeSet::new();
-    for hole in all_holes(call) {
-        if !frame.known.contains(&hole.name) && told.insert(hole.name.clone()) {
+    let holes = all_holes(call);
+    let names = holes
+        .iter()
+        .flat_map(|hole| hole.names().map(move |name| (hole, name)));
+    for (hole, name) in names {
+        let signature = name == "jwt" && matches!(call.sign, Some(SignFile::Jwt(_)));
+        if !signature && !frame.known.contains(name) && told.insert(name) {
             let known: Vec<_> = frame.known.iter().map(String::as_str).collect();
             notes.add(
-                format!("{place}: nothing fills {}", hole.text),
+                format!("{place}: nothing fills {}", hole.whole),
                 format!(
                     "correct it, or describe it in [service.values] if the configuration gives it; here there are {}",
                     known.join(", ")
@@ -127,7 +97,8 @@ pub(super) fn check(rule: &Rule, call: &CallFile, frame: &Frame<'_>, notes: &mut
     }
 }
 
-fn address(rule: &Rule, url: &str, place: &str, notes: &mut Notes<'_>) {
+fn address(rule: &Rule, url: &str, frame: &Frame<'_>, notes: &mut Notes<'_>) {
+    let place = &frame.place;
     let hosts = &rule.service.head().hosts;
     let start = ["{base}", "{region}"]
         .into_iter()
@@ -148,9 +119,13 @@ fn address(rule: &Rule, url: &str, place: &str, notes: &mut Notes<'_>) {
                 format!("{place}: the URL holds a space, a backslash, a # or a control character"),
                 "percent-encode it",
             );
+            let hidden = |name: &str| {
+                (name == "secret" && !frame.in_url)
+                    || ["operator", "base", "region", "jwt"].contains(&name) || name.starts_with("operator-")
+            };
             let leaks = holes(path)
                 .iter()
-                .any(|hole| hole.basic || ["secret", "operator", "base", "region"].contains(&hole.name.as_str()));
+                .any(|hole| hole.how != How::Plain || hole.names().any(hidden));
             notes.add_unless(
                 !leaks,
                 format!("{place}: the URL's path or query holds a secret or a second base"),
@@ -167,7 +142,7 @@ fn address(rule: &Rule, url: &str, place: &str, notes: &mut Notes<'_>) {
 fn text(call: &CallFile, body: &str, place: &str, notes: &mut Notes<'_>) {
     let holes = holes(body);
     notes.add_unless(
-        !holes.iter().any(|hole| hole.basic),
+        !holes.iter().any(|hole| hole.how == How::Basic),
         format!("{place}: {{basic:…}} stands in the body"),
         "it is for the Authorization header",
     );
@@ -180,7 +155,7 @@ fn text(call: &CallFile, body: &str, place: &str, notes: &mut Notes<'_>) {
         // A number stands well in a string and outside of one.
         let filled = holes
             .iter()
-            .fold(body.to_owned(), |text, hole| text.replace(&hole.text, "0"));
+            .fold(body.to_owned(), |text, hole| text.replace(hole.whole, "0"));
         notes.add_unless(
             serde_json::from_str::<serde_json::Value>(&filled).is_ok(),
             format!("{place}: the body is not JSON"),
@@ -222,16 +197,7 @@ pub(super) fn is_page(page: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{holes, is_host, is_page};
-
-    #[test]
-    fn json_braces_are_no_holes() {
-        let names =
-            |template: &str| -> Vec<String> { holes(template).into_iter().map(|hole| hole.text).collect() };
-        assert_eq!(names(r#"{"a":{"token":"{secret}"},"b":{}}"#), ["{secret}"]);
-        assert_eq!(names("Basic {basic:operator}"), ["{basic:operator}"]);
-        assert_eq!(names("{a}{b-c}/{D}/{"), ["{a}", "{b-c}"]);
-    }
+    use super::{is_host, is_page};
 
     #[test]
     fn hosts_and_pages_are_strict() {

@@ -6,6 +6,7 @@
 mod calls;
 mod replies;
 mod sections;
+mod ways;
 
 use std::fmt;
 
@@ -133,7 +134,24 @@ fn head(service: &Service, notes: &mut Notes<'_>) {
         hosts,
         regions,
         values,
+        credentials,
+        canaries,
+        rate,
     } = &service.head();
+    notes.add_unless(
+        rate.at_once != Some(0) && rate.per_minute != Some(0),
+        "service.rate lets nothing through",
+        "give one at least, or leave it out",
+    );
+    notes.add_unless(
+        credentials
+            .values()
+            .chain(values.values())
+            .all(|what| !what.trim().is_empty())
+            && canaries.values().all(|values| !values.is_empty()),
+        "service.credentials, values or canaries says nothing of one of its names",
+        "say what it is",
+    );
     notes.add_unless(
         !name.trim().is_empty(),
         "service.name is empty",

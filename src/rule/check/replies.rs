@@ -62,6 +62,14 @@ pub(super) fn each(place: &str, list: &[Expect], why_allowed: bool, notes: &mut 
             format!("{place}.json holds a key that is no JSON pointer to one value"),
             "a pointer begins with / and has no *",
         );
+        let pointers = expect.absent.iter().chain(&expect.certifies);
+        notes.add_unless(
+            pointers
+                .clone()
+                .all(|pointer| pointer.starts_with('/') && !pointer.contains('*')),
+            format!("{place}: absent and certifies are JSON pointers to one value"),
+            "a pointer begins with / and has no *; {name} in it is filled in",
+        );
         notes.add_unless(
             why_allowed || expect.why.is_none(),
             format!("{place} has a why"),
@@ -87,9 +95,14 @@ fn disjoint(a: &Expect, b: &Expect) -> bool {
             .zip(body)
             .is_some_and(|(without, body)| body.contains(without.as_str()))
     };
+    let key = |certifies: &Expect, absent: &Expect| {
+        certifies.certifies.is_some() && certifies.certifies == absent.absent
+    };
     status
         || json
         || text
+        || key(a, b)
+        || key(b, a)
         || shuts_out(a.without.as_ref(), b.body.as_ref())
         || shuts_out(b.without.as_ref(), a.body.as_ref())
 }
@@ -110,7 +123,9 @@ fn covers(general: &Expect, special: &Expect) -> bool {
         .json
         .iter()
         .all(|(pointer, value)| special.json.get(pointer) == Some(value));
-    general.status == special.status && text && without && json
+    let more = (general.absent.is_none() || general.absent == special.absent)
+        && (general.certifies.is_none() || general.certifies == special.certifies);
+    general.status == special.status && text && without && json && more
 }
 
 #[cfg(test)]

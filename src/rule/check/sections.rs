@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::calls::{self, Frame, is_list, is_page, is_pointer, uses};
+use super::calls::{self, Frame, is_list, is_pointer, uses};
+use super::ways::{self, Way};
 use super::{Notes, replies};
 use crate::rule::compile::Rule;
-use crate::rule::file::{CallFile, FindFile, IdentityFile, OwnersFile, Paging, StepFile, VerifyFile, With};
+use crate::rule::file::{IdentityFile, OwnersFile, Paging, VerifyFile, With};
 
 const READING: [&str; 2] = ["GET", "HEAD"];
 const ASKING: [&str; 3] = ["GET", "HEAD", "POST"];
-const ALL: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 /// Proves all sections of a rule.
 pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
@@ -24,6 +24,7 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
         let single = |name: &&String| *name != "organisations" && *name != "scopes";
         online.extend(decode.identity.keys().filter(single).cloned());
     }
+    weights(rule, notes);
     if let Some(file) = rule.owners() {
         let mut known = online.clone();
         known.remove("cause");
@@ -44,30 +45,29 @@ pub(super) fn check(rule: &Rule, notes: &mut Notes<'_>) {
         );
     }
     if let Some(file) = rule.revoke() {
-        for (at, one) in file.ways().enumerate() {
-            let place = if at == 0 {
-                "[revoke]".to_owned()
-            } else {
-                format!("[revoke] otherwise no. {at}")
-            };
-            notes.add_unless(
-                !one.everywhere || !rule.service.head().regions.is_empty(),
-                format!("{place} everywhere is set, but the service has no regions"),
-                "list service.regions, or leave everywhere out",
-            );
-            notes.add_unless(
-                at == 0 || one.otherwise.is_empty(),
-                format!("{place} has an otherwise of its own"),
-                "list all ways under [revoke], in order",
-            );
-            let way = Way {
-                place,
-                with: one.with,
-                steps: one.steps(),
-                page: one.page.as_deref(),
-            };
-            way.check(rule, &online, notes);
-        }
+        ways::revocations(rule, file, &online, notes);
+    }
+}
+
+fn weights(rule: &Rule, notes: &mut Notes<'_>) {
+    for (at, weight) in rule.weights().iter().enumerate() {
+        notes.add_unless(
+            !weight.scopes.is_empty() || !weight.only.is_empty() || !weight.identity.is_empty(),
+            format!("[[weight]] no. {} holds of everything", at + 1),
+            "give scopes, only, or identity; severity of the rule itself is for the rest",
+        );
+        notes.add_unless(
+            !weight.because.trim().is_empty(),
+            format!("[[weight]] no. {} has an empty because", at + 1),
+            "say what such a token opens",
+        );
+    }
+    if let Some(needed) = rule.needed() {
+        notes.add_unless(
+            !needed.what.trim().is_empty() && !needed.scopes.is_empty(),
+            "[rule.use] says no scopes, or not what they are for",
+            "give what and scopes, or leave it out",
+        );
     }
 }
 
@@ -76,6 +76,24 @@ fn offline_names(rule: &Rule, notes: &mut Notes<'_>) -> BTreeSet<String> {
     let mut known: BTreeSet<String> = ["secret", "base", "operator"].map(str::to_owned).into();
     known.extend(rule.service.head().values.keys().cloned());
     known.extend(rule.needs.iter().map(|part| part.rule().to_owned()));
+    known.extend(rule.near.iter().map(|(name, _)| name.clone()));
+    known.extend(rule.facts.iter().map(|name| name.clone().into_owned()));
+    let further = rule.service.head().credentials.keys();
+    known.extend(further.map(|name| format!("operator-{name}")));
+    for (_, part) in rule.near.iter().flat_map(|(_, rules)| rules.iter().enumerate()) {
+        let other = rule
+            .service
+            .file()
+            .rule
+            .iter()
+            .find(|other| other.id == part.rule());
+        known.extend(
+            other
+                .and_then(|other| other.decode.as_ref())
+                .into_iter()
+                .flat_map(|decode| decode.take.keys().cloned()),
+        );
+    }
     if let Some(decode) = rule.decode() {
         for (name, pointer) in &decode.take {
             notes.add_unless(
@@ -99,7 +117,7 @@ fn offline_names(rule: &Rule, notes: &mut Notes<'_>) -> BTreeSet<String> {
     known
 }
 
-fn no_shadow(taken: bool, name: &str, place: &str, notes: &mut Notes<'_>) {
+pub(super) fn no_shadow(taken: bool, name: &str, place: &str, notes: &mut Notes<'_>) {
     notes.add_unless(
         !taken,
         format!("{place} gives {name:?}, which unleak fills itself"),
@@ -135,18 +153,31 @@ fn identity(place: &str, identity: &IdentityFile, notes: &mut Notes<'_>) {
     }
 }
 
+/// Methods of a question: a POST says why it only reads.
+fn reading(why: Option<&String>) -> &'static [&'static str] {
+    if why.is_some_and(|why| !why.trim().is_empty()) {
+        &ASKING
+    } else {
+        &READING
+    }
+}
+
 fn asks(rule: &Rule, verify: &VerifyFile, known: &BTreeSet<String>, notes: &mut Notes<'_>) {
-    let says_why = verify.reads.as_ref().is_some_and(|why| !why.trim().is_empty());
     let frame = Frame {
         place: "[verify]".to_owned(),
         known,
-        methods: if says_why { &ASKING } else { &READING },
+        methods: reading(verify.reads.as_ref()),
+        in_url: verify
+            .secret_in_url
+            .as_ref()
+            .is_some_and(|why| !why.trim().is_empty()),
     };
     calls::check(rule, &verify.call(), &frame, notes);
+    let by_key = verify.live.iter().all(|live| live.certifies.is_some());
     notes.add_unless(
-        uses(&verify.call(), "secret"),
+        by_key || uses(&verify.call(), "secret"),
         "[verify] does not send {secret}",
-        "ask about the token itself",
+        "ask about the token itself, or compare its public key (certifies)",
     );
     replies::verdicts("[verify]", &verify.live, &verify.dead, notes);
     identity("[verify]", &verify.identity, notes);
@@ -154,7 +185,8 @@ fn asks(rule: &Rule, verify: &VerifyFile, known: &BTreeSet<String>, notes: &mut 
         let frame = Frame {
             place: "[verify.fallback]".to_owned(),
             known,
-            methods: &READING,
+            methods: reading(fallback.reads.as_ref()),
+            in_url: false,
         };
         calls::check(rule, &fallback.call(), &frame, notes);
         notes.add_unless(
@@ -172,7 +204,8 @@ fn asks(rule: &Rule, verify: &VerifyFile, known: &BTreeSet<String>, notes: &mut 
         let frame = Frame {
             place: format!("[[verify.identify]] no. {}", at + 1),
             known: &known,
-            methods: &READING,
+            methods: reading(one.reads.as_ref()),
+            in_url: false,
         };
         calls::check(rule, &one.call(), &frame, notes);
         identity(&frame.place, &one.identity, notes);
@@ -184,9 +217,10 @@ fn owners(rule: &Rule, file: &OwnersFile, known: &BTreeSet<String>, notes: &mut 
         place: "[owners]".to_owned(),
         known,
         methods: &ASKING,
+        in_url: false,
     };
     calls::check(rule, &file.call(), &frame, notes);
-    authority("[owners]", file.with, &[file.call()], notes);
+    ways::authority("[owners]", file.with, &[file.call()], notes);
     notes.add_unless(
         file.with != With::Session,
         "[owners] with = \"session\" cannot be asked",
@@ -211,7 +245,7 @@ fn owners(rule: &Rule, file: &OwnersFile, known: &BTreeSet<String>, notes: &mut 
     );
 }
 
-fn list(place: &str, each: &str, next: Option<&Paging>, notes: &mut Notes<'_>) {
+pub(super) fn list(place: &str, each: &str, next: Option<&Paging>, notes: &mut Notes<'_>) {
     notes.add_unless(
         is_list(each),
         format!("{place} each = {each:?} does not name the entries of a list"),
@@ -224,153 +258,4 @@ fn list(place: &str, each: &str, next: Option<&Paging>, notes: &mut Notes<'_>) {
             "say where the next page's URL stands",
         );
     }
-}
-
-/// Whether the calls carry what they say they go with.
-fn authority(place: &str, with: With, calls: &[CallFile], notes: &mut Notes<'_>) {
-    let operator = calls.iter().any(|call| uses(call, "operator"));
-    let secret = calls.iter().any(|call| uses(call, "secret"));
-    match with {
-        With::Secret => notes.add_unless(
-            secret && !operator,
-            format!("{place} with = \"secret\" must send {{secret}} and not {{operator}}"),
-            "correct the calls, or with",
-        ),
-        With::Operator => notes.add_unless(
-            operator,
-            format!("{place} with = \"operator\" does not send {{operator}}"),
-            "send it in a header, or correct with",
-        ),
-        With::Session => {}
-    }
-}
-
-/// A containment or one way of a revocation.
-struct Way<'a> {
-    place: String,
-    with: With,
-    steps: Vec<StepFile>,
-    page: Option<&'a str>,
-}
-
-impl Way<'_> {
-    fn page(&self, notes: &mut Notes<'_>) {
-        let place = &self.place;
-        if let Some(page) = self.page {
-            notes.add_unless(
-                is_page(page),
-                format!("{place} page = {page:?} is no https:// address, and no {{base}}/ one"),
-                "name the page where a person does it",
-            );
-        }
-        if self.with == With::Session {
-            notes.add_unless(
-                self.steps.is_empty() && self.page.is_some(),
-                format!("{place} with = \"session\" must have a page and no request"),
-                "only a person signed in can do it: the link is all we have",
-            );
-        }
-    }
-
-    fn check(&self, rule: &Rule, known: &BTreeSet<String>, notes: &mut Notes<'_>) {
-        let place = &self.place;
-        self.page(notes);
-        if self.with == With::Session {
-            return;
-        }
-        notes.add_unless(
-            !self.steps.is_empty(),
-            format!("{place} has neither a request nor steps"),
-            "say what to send, or use with = \"session\" and a page",
-        );
-        let calls: Vec<_> = self.steps.iter().map(StepFile::call).collect();
-        authority(place, self.with, &calls, notes);
-        let mut known = known.clone();
-        for (at, step) in self.steps.iter().enumerate() {
-            let place = if self.steps.len() > 1 {
-                format!("{place} step {}", at + 1)
-            } else {
-                place.clone()
-            };
-            let frame = Frame {
-                place,
-                known: &known,
-                methods: &ALL,
-            };
-            calls::check(rule, &calls[at], &frame, notes);
-            replies::each(&format!("{} done", frame.place), &step.done, false, notes);
-            replies::each(&format!("{} already", frame.place), &step.already, false, notes);
-            if let Some(find) = &step.find {
-                picks(
-                    &frame.place,
-                    find,
-                    step.next.as_ref(),
-                    &known,
-                    &calls[at + 1..],
-                    notes,
-                );
-            }
-            let given = step
-                .save
-                .keys()
-                .chain(step.find.iter().flat_map(|find| find.take.keys()));
-            let given: Vec<String> = given.cloned().collect();
-            for name in &given {
-                no_shadow(
-                    calls::BUILT_IN.contains(&name.as_str()),
-                    name,
-                    &frame.place,
-                    notes,
-                );
-            }
-            known.extend(given);
-        }
-    }
-}
-
-/// A list's entry must be told by something, and what is taken of it must be used: acting on another one is the worst
-/// that a rule file can do.
-fn picks(
-    place: &str,
-    find: &FindFile,
-    next: Option<&Paging>,
-    known: &BTreeSet<String>,
-    later: &[CallFile],
-    notes: &mut Notes<'_>,
-) {
-    list(&format!("{place} find"), &find.each, next, notes);
-    notes.add_unless(
-        !find.conditions.is_empty(),
-        format!("{place} find has no where"),
-        "say which entry is meant: never the first of a list",
-    );
-    for (pointer, value) in &find.conditions {
-        let filled = calls::holes(value);
-        notes.add_unless(
-            is_pointer(pointer)
-                && filled.iter().any(|hole| hole.name != "base")
-                && filled.iter().all(|hole| known.contains(&hole.name)),
-            format!("{place} find.where {pointer:?} = {value:?} does not tell one entry from another"),
-            "compare a JSON pointer with a name that is filled here, such as {principal}",
-        );
-    }
-    if let Some(touched) = &find.touched {
-        notes.add_unless(
-            touched.pointer.starts_with('/') && (1..=600).contains(&touched.settle_seconds),
-            format!("{place} find.touched is wrong"),
-            "give a JSON pointer, and between 1 and 600 seconds",
-        );
-    }
-    for name in find.take.keys() {
-        notes.add_unless(
-            later.iter().any(|call| uses(call, name)),
-            format!("{place} find.take.{name} is used by no later step"),
-            "use it, or leave it out",
-        );
-    }
-    notes.add_unless(
-        !find.take.is_empty() && find.take.values().all(|at| is_pointer(at)),
-        format!("{place} find takes nothing, or not by a JSON pointer"),
-        "take the entry's id",
-    );
 }

@@ -3,15 +3,17 @@
 //! These types say what may be written and nothing else; `compile` gives it meaning and `check` proves it.
 //! Unknown fields are errors, so that a misspelt one never silently does nothing.
 
+mod ask;
 mod section;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use ask::{Aws4File, CallFile, Expect, Filled, IdentityFile, JwtFile, SignFile, UseFile, WeightFile};
 pub use section::{
-    CallFile, ContainFile, Expect, FallbackFile, FindFile, IdentifyFile, IdentityFile, OwnersFile, Paging,
-    RevokeFile, SignFile, SignWay, StepFile, TouchedFile, VerifyFile, With,
+    ContainFile, FallbackFile, FindFile, IdentifyFile, OwnersFile, Paging, RevokeFile, StepFile, TouchedFile,
+    VerifyFile, With,
 };
 
 use crate::finding::{Confidence, Severity};
@@ -33,6 +35,9 @@ pub struct ServiceFile {
     pub contain: Option<ContainFile>,
     /// How to revoke.
     pub revoke: Option<RevokeFile>,
+    /// How bad a live token is by what it opens; a rule's own go in their place.
+    #[serde(default)]
+    pub weight: Vec<WeightFile>,
 }
 
 /// `[service]`.
@@ -52,6 +57,26 @@ pub struct ServiceHead {
     /// Names that its calls use and that the configuration gives (`services.NAME.values`), each with what it is.
     #[serde(default)]
     pub values: BTreeMap<String, String>,
+    /// Further credentials of the operator that its calls use as `{operator-NAME}`, each with what it is; the
+    /// configuration gives them (`services.NAME.credentials`).
+    #[serde(default)]
+    pub credentials: BTreeMap<String, String>,
+    /// How often it may be asked, where it says less than unleak asks by itself (4 at once, 40 a second).
+    #[serde(default)]
+    pub rate: RateFile,
+    /// Fact of a token to the values with which it is bait that somebody laid: nothing is ever sent about such a token.
+    #[serde(default)]
+    pub canaries: BTreeMap<String, Vec<String>>,
+}
+
+/// `rate` of a service; for each of its hosts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateFile {
+    /// Most requests at a time.
+    pub at_once: Option<usize>,
+    /// Most requests in a minute.
+    pub per_minute: Option<u32>,
 }
 
 /// `[[rule]]`: one shape of token.
@@ -104,6 +129,12 @@ pub struct RuleFile {
     /// Other parts of the credential, by rule id of this file, that must stand near.
     #[serde(default)]
     pub needs: Vec<String>,
+    /// Name to rules of this file: the nearest match of one of them is that part, where one stands near.
+    #[serde(default)]
+    pub near: BTreeMap<String, Vec<String>>,
+    /// Named groups of the pattern whose text is a fact of the token.
+    #[serde(default)]
+    pub facts: Vec<String>,
     /// What the secret says about itself, readable offline.
     pub decode: Option<DecodeFile>,
     /// Texts in which the rule must find something; `·` is dropped on load.
@@ -120,6 +151,12 @@ pub struct RuleFile {
     pub contain: Option<Section<ContainFile>>,
     /// Overrides the file's `[revoke]`; `false` switches it off.
     pub revoke: Option<Section<RevokeFile>>,
+    /// How bad a live one is by what it opens, in place of the file's.
+    #[serde(default)]
+    pub weight: Vec<WeightFile>,
+    /// What such tokens are for.
+    #[serde(rename = "use")]
+    pub needed: Option<UseFile>,
 }
 
 /// How a value looks.
@@ -206,8 +243,11 @@ pub struct DecodeFile {
 /// Encodings of a self-describing part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum DecodeFormat {
+    /// JSON in base64.
     Base64Json,
+    /// JSON in the URL-safe base64.
     Base64urlJson,
+    /// The account in an access key id of AWS, as `/account`; older ids do not hold it.
+    AwsAccount,
 }

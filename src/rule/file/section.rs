@@ -2,68 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::leak::DeadWhy;
-
-/// One request: the method and URL, headers and body, with `{name}` filled in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CallFile {
-    /// `METHOD URL`.
-    pub request: String,
-    /// Header fields.
-    pub headers: BTreeMap<String, String>,
-    /// The body; JSON unless a `Content-Type` header says otherwise.
-    pub body: Option<String>,
-    /// How it is signed, if it is.
-    pub sign: Option<SignFile>,
-}
-
-/// `sign`: a request that proves possession of a key without sending it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SignFile {
-    /// How.
-    pub way: SignWay,
-    /// The key's public name: `{access-key-id}`.
-    pub id: String,
-    /// The key itself: `{secret}`, or `{operator}`.
-    pub key: String,
-    /// The session token of a temporary key; left out of the request where it is not known.
-    pub session: Option<String>,
-    /// The region that is asked.
-    pub region: String,
-    /// The service's name in the scope of the signature.
-    pub service: String,
-}
-
-/// Ways of signing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SignWay {
-    /// AWS Signature Version 4.
-    Aws4,
-}
-
-/// A condition on a reply; all that is given must hold.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Expect {
-    /// The status code.
-    pub status: Option<u16>,
-    /// Text that the body holds.
-    pub body: Option<String>,
-    /// Text that the body does not hold.
-    pub without: Option<String>,
-    /// JSON pointer to the value that must stand there.
-    pub json: BTreeMap<String, serde_json::Value>,
-    /// For `dead`: why. Left out: unknown to the service.
-    pub why: Option<DeadWhy>,
-}
-
-/// Identity field to where its value stands: a JSON pointer (`*` for every element), or `header:NAME`.
-/// `principal`, `email`, `organisations` and `scopes` are known; other names are kept for later calls.
-pub type IdentityFile = BTreeMap<String, String>;
+use super::ask::{CallFile, Expect, IdentityFile, SignFile};
 
 /// `[verify]`: is it alive, and whose is it? Read-only by contract.
 #[derive(Clone, Debug, Deserialize)]
@@ -80,6 +21,8 @@ pub struct VerifyFile {
     pub sign: Option<SignFile>,
     /// Why the request only reads although it is not a GET or HEAD; for people, and so that it is never a slip.
     pub reads: Option<String>,
+    /// Why the secret stands in the URL; for people, and so that it is never a slip.
+    pub secret_in_url: Option<String>,
     /// Replies that prove it alive.
     pub live: Vec<Expect>,
     /// Replies that prove it dead. Anything else is unknown.
@@ -98,6 +41,8 @@ pub struct VerifyFile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FallbackFile {
+    /// Why the request only reads although it is not a GET or HEAD.
+    pub reads: Option<String>,
     /// Replies to the first question that lead here.
     pub when: Vec<Expect>,
     /// `METHOD URL`.
@@ -122,6 +67,8 @@ pub struct FallbackFile {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentifyFile {
+    /// Why the request only reads although it is not a GET or HEAD.
+    pub reads: Option<String>,
     /// `METHOD URL`.
     pub request: String,
     /// Header fields.
@@ -136,7 +83,7 @@ pub struct IdentifyFile {
 }
 
 /// With whose authority a call is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum With {
     /// Holding the secret is enough.
@@ -192,9 +139,11 @@ impl With {
 }
 
 /// One step of a containment or revocation.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepFile {
+    /// Why the request changes nothing about the token although it is not a GET or HEAD: it may be repeated.
+    pub reads: Option<String>,
     /// `METHOD URL`.
     pub request: String,
     /// Header fields.
@@ -217,6 +166,9 @@ pub struct StepFile {
     /// Name to JSON pointer: values for later steps.
     #[serde(default)]
     pub save: BTreeMap<String, String>,
+    /// The same for values that may not be shown, such as an installation's token.
+    #[serde(default)]
+    pub save_secret: BTreeMap<String, String>,
 }
 
 /// Picks the one entry of a list that is meant. None or several: the whole action stops. Never "the first".
@@ -240,6 +192,9 @@ pub struct FindFile {
 pub struct TouchedFile {
     /// JSON pointer within an entry to the mark.
     pub pointer: String,
+    /// Asked for also where only one entry fits: where the list may well lack the token, so that the one is another's.
+    #[serde(default)]
+    pub always: bool,
     /// Seconds after which every use shows; waited out in full, so that one that moves late is not overlooked.
     pub settle_seconds: u64,
 }
@@ -304,6 +259,14 @@ pub struct RevokeFile {
     /// Sent to every region instead of only where the token lives.
     #[serde(default)]
     pub everywhere: bool,
+    /// Whether it can be undone. Such a way goes before one that cannot.
+    #[serde(default)]
+    pub reversible: bool,
+    /// What else ends with it, for the plan: "every token made from this one ends too".
+    pub collateral: Option<String>,
+    /// What makes it final, once the token is proved dead; done where the configuration says `finish = true`.
+    #[serde(default)]
+    pub finish: Vec<StepFile>,
     /// The page where a person does it by hand; `{base}/…` where every instance has its own.
     pub page: Option<String>,
     /// Further ways, tried in order when this one is not open to us or was refused.
@@ -342,9 +305,7 @@ macro_rules! has_steps {
                     sign: self.sign.clone(),
                     done: self.done.clone(),
                     already: self.already.clone(),
-                    find: None,
-                    next: None,
-                    save: BTreeMap::new(),
+                    ..StepFile::default()
                 });
                 self.step.iter().cloned().chain(single).collect()
             }

@@ -110,6 +110,9 @@ fn enter(
         hosts: Vec::new(),
         regions: Vec::new(),
         values: std::collections::BTreeMap::new(),
+        credentials: std::collections::BTreeMap::new(),
+        canaries: std::collections::BTreeMap::new(),
+        rate: super::file::RateFile::default(),
     };
     let file = ServiceFile {
         service: head,
@@ -118,6 +121,7 @@ fn enter(
         owners: None,
         contain: None,
         revoke: None,
+        weight: Vec::new(),
     };
     let (service, rules) = compile::imported(SERVICE, &path.display().to_string(), file, ready)?;
     let replaced = |id: &str| gathered.rules.iter().any(|rule| rule.rule.id == id);

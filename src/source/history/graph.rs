@@ -106,7 +106,7 @@ pub(super) fn walk(
 }
 
 /// Commits whose parents a shallow clone does not have.
-fn shallow_boundary(repository: &Repository) -> HashSet<Oid> {
+pub(in crate::source) fn shallow_boundary(repository: &Repository) -> HashSet<Oid> {
     let text = std::fs::read_to_string(repository.commondir().join("shallow")).unwrap_or_default();
     text.lines()
         .filter_map(|line| Oid::from_str(line.trim()).ok())

@@ -31,6 +31,7 @@ use git2::{ObjectType, Oid, Repository};
 use rayon::prelude::*;
 
 pub use graph::Introduction;
+pub(super) use graph::shallow_boundary;
 pub use offering::{Sign, Suspicion};
 pub use said::{Hearer, Said};
 

@@ -29,7 +29,6 @@ CREATE TABLE sightings (
     col         INTEGER NOT NULL,
     commit_id   TEXT NOT NULL,
     commit_info TEXT,
-    UNIQUE (fingerprint, rule, origin, path, line, col, commit_id),
     FOREIGN KEY (fingerprint, rule) REFERENCES leaks (fingerprint, rule)
 ) STRICT;
 
@@ -60,12 +59,6 @@ CREATE TABLE ledger (
 ) STRICT;
 
 CREATE INDEX ledger_by_action ON ledger (action, at);
-
-CREATE TRIGGER ledger_keeps_its_lines BEFORE UPDATE ON ledger
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-
-CREATE TRIGGER ledger_loses_no_line BEFORE DELETE ON ledger
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
 
 CREATE TABLE marks (
     name  TEXT PRIMARY KEY,

@@ -4,7 +4,7 @@
 //! once for every request of the API that it protects, and that API has limits of its own.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ struct Slot {
 }
 
 /// The budgets of the callers seen lately.
-pub(super) struct Limiter {
+pub struct Limiter {
     rows: Vec<Mutex<[Slot; WAYS]>>,
     hasher: RandomState,
     started: Instant,
@@ -42,13 +42,35 @@ pub(super) struct Limiter {
 impl Limiter {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
         let cost = 1_000_000_000 / u64::from(limits.requests_per_second.max(1));
+        Self::with(cost, limits.burst)
+    }
+
+    fn with(cost: u64, burst: u32) -> Arc<Self> {
         Arc::new(Self {
             rows: (0..ROWS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             started: Instant::now(),
             cost,
-            depth: cost.saturating_mul(u64::from(limits.burst.max(1))),
+            depth: cost.saturating_mul(u64::from(burst.max(1))),
         })
+    }
+
+    /// So many requests at once, and as many again within an hour, for each caller.
+    pub fn per_hour(requests: u32) -> Arc<Self> {
+        Self::with(3_600_000_000_000 / u64::from(requests.max(1)), requests)
+    }
+
+    /// Takes one request off the budget of an address, or says after how many seconds to come again. Of an IPv6 address
+    /// only the network counts: whoever has one has all the addresses in it.
+    pub fn take_for(&self, address: Option<IpAddr>) -> Result<(), u64> {
+        let caller = match address {
+            Some(IpAddr::V6(address)) if address.to_ipv4_mapped().is_none() => {
+                self.hasher.hash_one(&address.segments()[..4])
+            }
+            Some(address) => self.hasher.hash_one(address.to_canonical()),
+            None => 0,
+        };
+        self.take(caller)
     }
 
     fn now(&self) -> u64 {

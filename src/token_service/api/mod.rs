@@ -26,6 +26,7 @@ use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub use limit::Limiter;
 pub use reply::{Failure, OauthFailure, problem};
 
 use crate::token_service::settings::Limits;

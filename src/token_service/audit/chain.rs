@@ -10,8 +10,8 @@ use std::str::FromStr;
 use sqlx::FromRow;
 use subtle::ConstantTimeEq;
 
+use crate::database::{Open, sql};
 use crate::token_service::audit::AuditLine;
-use crate::token_service::database::{Open, sql};
 use crate::token_service::error::{Error, Result};
 use crate::token_service::keys::ServerKey;
 use crate::token_service::store::TokenService;

@@ -11,7 +11,7 @@ use sqlx::FromRow;
 
 pub use chain::{AuditHead, Checked};
 
-use crate::token_service::database::{Open, sql};
+use crate::database::{Open, sql};
 use crate::token_service::error::{Error, Result};
 use crate::token_service::model::Time;
 use crate::token_service::store::TokenService;
@@ -187,7 +187,7 @@ impl TokenService {
             let written = async {
                 let mut change = self.write().await?;
                 self.note(&mut change, told).await?;
-                change.commit().await
+                Ok::<_, Error>(change.commit().await?)
             };
             if let Err(error) = written.await {
                 tracing::error!(%error, "a refused attempt could not be written to the audit log");
@@ -215,7 +215,29 @@ impl TokenService {
             .bind(most)
             .bind(slug),
         };
-        asked.all(&self.pool).await
+        asked.all(&self.pool).await.map_err(Into::into)
+    }
+
+    /// Lines before this number, newest first, at most so many: of everything, or of one organisation.
+    pub async fn audit_newest(
+        &self,
+        organisation: Option<&str>,
+        before: i64,
+        most: i64,
+    ) -> Result<Vec<AuditLine>> {
+        let asked = match organisation {
+            None => sql("SELECT * FROM token_audit WHERE number < $1 ORDER BY number DESC LIMIT $2")
+                .bind(before)
+                .bind(most),
+            Some(slug) => sql(
+                "SELECT * FROM token_audit WHERE organisation = $3 AND number < $1 \
+                 ORDER BY number DESC LIMIT $2",
+            )
+            .bind(before)
+            .bind(most)
+            .bind(slug),
+        };
+        asked.all(&self.pool).await.map_err(Into::into)
     }
 
     /// The whole log, oldest first.

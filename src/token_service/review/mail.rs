@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::token_service::database::sql;
+use crate::database::sql;
 use crate::token_service::error::Result;
 use crate::token_service::model::{Time, Token};
 use crate::token_service::review::{Advice, text};
@@ -103,7 +103,7 @@ impl TokenService {
              JOIN users u ON u.id = w.user_id JOIN organisations o ON o.id = w.organisation_id \
              WHERE NOT g.active AND u.active AND o.ended_at IS NULL")
         .all(&self.pool)
-        .await
+        .await.map_err(Into::into)
     }
 
     /// Whether this letter is the caller's to send now; then nobody else gets to send it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::token_service::database::sql;
+use crate::database::sql;
 use crate::token_service::error::Result;
 use crate::token_service::model::{Scopes, Token};
 use crate::token_service::review::Seen;

@@ -164,7 +164,7 @@ fn a_store_that_is_none_or_has_another_key_says_so() {
 fn a_closed_pipe_ends_the_scan_quietly_and_never_as_clean() {
     let tool = Tool::new();
     tool.write("app.env", format!("TOKEN={}\n", token()));
-    for format in ["text", "json", "jsonl", "sarif"] {
+    for format in unleak::report::Format::ALL.map(unleak::report::Format::name) {
         let mut child = tool
             .command(env!("CARGO_BIN_EXE_unleak"))
             .args(["scan", ".", "--format", format])

@@ -11,7 +11,7 @@ use super::{alive, failure, hostile, message_for, refused, settings};
 use crate::store::owner;
 
 /// A small mail server: what it was told, and whether it takes mail.
-async fn mail_server(takes: bool) -> (u16, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn mail_server(takes: bool) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let heard = Arc::new(Mutex::new(Vec::new()));
@@ -50,7 +50,7 @@ async fn mail_server(takes: bool) -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, heard)
 }
 
-fn by_mail(port: u16, tls: &str) -> Settings {
+pub(crate) fn by_mail(port: u16, tls: &str) -> Settings {
     settings(&format!(
         "[email]\nhost = \"127.0.0.1\"\nport = {port}\nfrom = \"unleak <unleak@example.com>\"\ntls = {tls:?}"
     ))
@@ -71,7 +71,8 @@ async fn a_mail_says_that_a_machine_made_it_and_has_a_stable_id() {
         "Auto-Submitted: auto-generated",
         &format!("Message-ID: <{}@example.com>", message.id),
         "Content-Type: text/plain; charset=utf-8",
-        "this is unleak, which looks for leaked tokens. It found one, and tells you",
+        "Content-Type: text/html; charset=utf-8",
+        "Hello ada, this is unleak, which looks for leaked tokens. You get this",
     ] {
         assert!(
             heard.iter().any(|said| said.starts_with(line)),
@@ -181,7 +182,8 @@ fn mail_settings_that_would_not_be_safe_are_refused() {
             "[email]\nhost = \"h\"\nfrom = \"a@b.c\"\npassword = \"x\"",
             "unknown field `password`",
         ),
-        ("[slack]\nurl = \"x\"", "unknown field `slack`"),
+        ("[slack]\nurl = \"x\"", "unknown field `url`"),
+        ("[irc]\nurl = \"x\"", "unknown field `irc`"),
         (
             "[email]\nhost = \"h\"\nfrom = \"a@b.c\"\ntls = \"no\"",
             "unknown variant `no`",

@@ -1,9 +1,9 @@
 //! What a message says, and what it can never be made to say.
 
 use unleak::leak::{DeadWhy, Owner, OwnerReason, Revocation, Verdict};
-use unleak::notify::{About, Message};
+use unleak::notify::{About, Kind};
 
-use super::{alive, card, hostile, message_for};
+use super::{about, alive, all_of, card, hostile, message_for, texts};
 use crate::store::{held, owner, sighting};
 
 #[test]
@@ -12,41 +12,42 @@ fn an_owner_reads_why_they_hear_what_leaked_where_and_what_to_do() {
     organisation_owner.reason = OwnerReason::OrganisationOwner;
     organisation_owner.organisation = Some("acme".to_owned());
     let message = message_for(&alive(), &organisation_owner);
-    insta::assert_snapshot!(message.subject, @"[unleak] high: leaked Example token exp_…wQ7w");
+    insta::assert_snapshot!(message.subject, @"[unleak] high: leaked Example token exp_…wQ7w of ada (acme, umbrella), alive: revoke it now");
     insta::assert_snapshot!(message.body, @r"
-    Hello grace,
+    Example token exp_…wQ7w of ada (acme, umbrella) leaked in src/a.rs:3. It is
+    alive, severity high. Nothing has been done to the token yet. Revoke it now:
+    https://example.com/settings/tokens
 
-    this is unleak, which looks for leaked tokens. It found one, and tells you
+    Hello grace, this is unleak, which looks for leaked tokens. You get this
     because you own the organisation acme, which the token opens.
 
+    What to do now
+      1. Revoke the token by hand: https://example.com/settings/tokens
+      2. If you cannot revoke it, your organisation can still do this: removes
+         the member from the organisation
+      3. Put a new token in its place wherever this one is used, from a secret
+         store and not from a file in a repository.
+      4. Look for use of the token that was not yours, from the day it got out.
+         Taking the line out of the file does not help: whoever has read it
+         still has it.
+
     What leaked
-      Example token, severity high
-      exp_…wQ7w
-      rule example/token, fingerprint be02aa45e8f2690b92e9a018184d7af6
+      Token: Example token exp_…wQ7w
+      Severity: high
+      State: The token is alive (200).
+      Owner: ada
+      Organisations: acme, umbrella
+      Scopes: repo
+      Rule: example/token
+      Fingerprint: be02aa45e8f2690b92e9a018184d7af6
 
     Where
       src/a.rs:3:7 in commit c0ffeec0ffee… of 2024-02-03 by Ada
       <ada@example.com>
 
-    What Example says
-      The token is alive (200).
-      Owner: ada
-      Organisations: acme, umbrella
-      Scopes: repo
-
     What was or will be done
       Nothing has been done to the token yet.
       Decision: no policy entry allows more than telling people.
-
-    What you should do now
-      - Revoke the token by hand: https://example.com/settings/tokens
-      - If you cannot revoke it, your organisation can still do this: removes
-        the member from the organisation
-      - Put a new token in its place wherever this one is used, from a secret
-        store and not from a file in a repository.
-      - Look for use of the token that was not yours, from the day it got out.
-        Taking the line out of the file does not help: whoever has read it still
-        has it.
 
     You cannot answer this message; it was made by a machine. The token itself
     is not in it, and nobody from unleak will ever ask you for it.
@@ -72,7 +73,8 @@ fn an_owner_of_a_revoked_token_reads_that_it_is_dead() {
             .starts_with("[unleak] revoked: leaked Example token exp_")
     );
     for line in [
-        "It found one that is now\ndead, and tells you because the token is yours.",
+        "is dead.",
+        "You get this\nbecause the token is yours.",
         "The token is dead: revoked (401).",
         "The revocation is done and proved (by way of: secret).",
     ] {
@@ -98,7 +100,7 @@ fn an_owner_of_a_contained_token_reads_that_it_is_still_alive() {
     });
     let message = message_for(&held, &owner("ada"));
     assert_eq!(message.kind.name(), "leak.contained");
-    assert!(message.body.contains("is still alive"), "{}", message.body);
+    assert!(message.body.contains("still alive"), "{}", message.body);
 }
 
 #[test]
@@ -135,20 +137,21 @@ fn no_message_holds_the_secret_an_open_placeholder_or_a_long_line() {
             OwnerReason::Committer,
             OwnerReason::CodeOwner,
             OwnerReason::Fallback,
+            OwnerReason::Channel,
+            OwnerReason::Approver,
+            OwnerReason::Escalation,
         ] {
             let owner = Owner {
                 reason,
                 ..owner("ada")
             };
             let about = About {
-                leak: &held.leak,
-                owner: &owner,
-                card: &card,
                 planned: "",
                 containment: None,
+                ..about(Kind::Found, &held, &owner, &card)
             };
-            let message = Message::new(&about);
-            let all = format!("{} {} {}", message.subject, message.body, message.data);
+            let message = texts().message(&about).unwrap();
+            let all = all_of(&message);
             assert!(!all.contains(held.secret.expose_str().unwrap()));
             assert!(
                 !message.body.contains('{') && !message.body.contains('}'),

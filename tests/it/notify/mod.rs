@@ -1,8 +1,15 @@
 //! What owners are told: real SMTP and HTTP on loopback, real files.
 
-mod email;
+mod command_line;
+pub(crate) mod email;
+mod github;
 mod message;
 mod outbox;
+mod own_texts;
+pub(crate) mod pagerduty;
+mod slack;
+mod teams;
+mod texts;
 mod webhook;
 
 use std::path::Path;
@@ -11,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use unleak::finding::{Confidence, RuleCard};
 use unleak::leak::{Held, Owner, Verdict};
-use unleak::notify::{About, Delivery, Message, Notifier, Settings};
+use unleak::notify::{About, Delivery, Kind, Message, Notifier, Settings, Texts};
 
 use crate::store::{held, owner};
 
@@ -40,13 +47,41 @@ fn alive() -> Held {
 }
 
 fn message_for(held: &Held, owner: &Owner) -> Message {
-    Message::new(&About {
+    message_of(Kind::of(&held.leak), held, owner)
+}
+
+fn message_of(kind: Kind, held: &Held, owner: &Owner) -> Message {
+    texts().message(&about(kind, held, owner, &card())).unwrap()
+}
+
+fn texts() -> Texts {
+    Texts::load(None, None).unwrap()
+}
+
+fn about<'a>(kind: Kind, held: &'a Held, owner: &'a Owner, card: &'a RuleCard) -> About<'a> {
+    About {
+        kind,
         leak: &held.leak,
         owner,
-        card: &card(),
+        card,
         planned: "no policy entry allows more than telling people",
         containment: Some("removes the member from the organisation"),
-    })
+        command: "unleak approve be02aa45",
+    }
+}
+
+/// Everything that a message says, in every form.
+fn all_of(message: &Message) -> String {
+    let Message {
+        subject,
+        body,
+        html,
+        content,
+        data,
+        places,
+        ..
+    } = message;
+    format!("{subject}\n{body}\n{html:?}\n{content:?}\n{data}\n{places:?}")
 }
 
 fn settings(text: &str) -> Settings {

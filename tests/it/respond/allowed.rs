@@ -60,7 +60,9 @@ async fn without_a_policy_entry_owners_are_told_what_they_can_do_and_nothing_is_
         .unwrap();
     let text = std::fs::read_to_string(file.path())
         .unwrap()
-        .replace("\n    ", " ");
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
     assert!(
         text.contains(&format!("{}/settings/tokens", server.uri())),
         "{text}"

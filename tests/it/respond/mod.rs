@@ -2,6 +2,9 @@
 
 mod again; // cut off and run again, and two runs at once
 mod allowed; // what the policy or a person allows
+mod outage; // a mail server that is away for an hour
+mod people; // who is asked, who is called, and the stop switch
+mod told; // who hears of it, by which channel, once
 
 use std::path::Path;
 

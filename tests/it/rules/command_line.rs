@@ -63,7 +63,7 @@ fn the_list_shows_what_can_be_done_about_each_kind() {
             .find(|line| line.starts_with(&format!("{id} ")))
             .unwrap_or_else(|| panic!("{id} is not listed"))
     };
-    assert!(line("github/personal-access-token").contains("verify owners revoke(secret, operator)"));
+    assert!(line("github/personal-access-token").contains("verify owners contain revoke(secret, operator)"));
     assert!(line("sentry/user-auth-token").contains("contain revoke(page)"));
     assert!(line("posthog/project-token").ends_with("public by design"));
     assert!(line("gocd/access-token").contains("revoke(operator)"));

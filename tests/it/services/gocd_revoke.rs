@@ -48,7 +48,6 @@ fn the_only_active_token_of_the_user_is_revoked_by_its_id_and_proved_revoked() {
         (vec![FIRST.to_owned()], vec![5])
     );
     no_bearer_managed_tokens(&server);
-    desk.notice("mia@acme.example", "critical");
     desk.notice("mia@acme.example", "revoked");
     let ran = desk.run_with(&["verify", "--rule", "gocd/access-token"], &token());
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);

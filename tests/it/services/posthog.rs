@@ -257,7 +257,7 @@ fn a_403_for_a_missing_scope_is_live() {
     for old in [false, true] {
         cloud.us.play().old = old;
         cloud.eu.play().old = old;
-        let ran = desk.run_with(&["verify", "--json"], &personal());
+        let ran = desk.run_with(&["verify", "--format", "json"], &personal());
         assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
         assert!(old || ran.out.contains("query:read"), "{}", ran.out);
     }
@@ -276,7 +276,7 @@ fn a_key_is_rolled_by_whoever_holds_it_asked_for_in_both_regions_and_dead_everyw
     for who in ["mia@acme.example", "olga@acme.example", "ada@example.com"] {
         desk.notice(who, "revoked");
     }
-    let first = desk.notice("mia@acme.example", "critical");
+    let first = desk.notice("mia@acme.example", "revoked");
     assert!(
         first.contains(&format!("{}/settings/user-api-keys", cloud.eu.base)),
         "{first}"

@@ -65,6 +65,46 @@ fn no_bearer_revokes_a_user_token_and_its_owner_is_told_the_page_and_the_contain
     desk.holds_no_secret();
 }
 
+/// Not even with a yes; and a dry run changes nothing.
+fn nothing_leaves_while_stopped(desk: &Desk, server: &Server<Sentry>, fingerprint: &str) {
+    let ran = desk.run(&["stop", "--why", "a drill"]);
+    assert!(
+        ran.out.contains("everything was stopped by"),
+        "{}{}",
+        ran.out,
+        ran.err
+    );
+    let ran = desk.run(&["approve", fingerprint, "--yes"]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("a drill"), "{}{}", ran.out, ran.err);
+    let ran = desk.run(&["revoke", fingerprint, "--contain", "--yes"]);
+    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("a drill"), "{}{}", ran.out, ran.err);
+    let ran = desk.run(&["policy", "explain"]);
+    assert!(
+        ran.out.starts_with("STOPPED: everything was stopped by"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(server.changes(), Vec::<String>::new());
+    assert_eq!(desk.run(&["resume"]).out, "revocations and containments go on\n");
+    assert_eq!(desk.run(&["resume"]).out, "nothing had stopped them\n");
+
+    let tried = desk.run(&["policy", "try"]);
+    assert!(
+        tried.out.contains("approve contain: policy entry"),
+        "{}{}",
+        tried.out,
+        tried.err
+    );
+    assert!(
+        tried.out.contains("1 approve; nothing was changed"),
+        "{}",
+        tried.out
+    );
+    assert_eq!(server.changes(), Vec::<String>::new());
+}
+
 #[test]
 fn a_containment_that_needs_approval_is_asked_for_and_done_by_hand_on_exactly_that_member() {
     let server = Server::start(of_acme);
@@ -77,18 +117,24 @@ fn a_containment_that_needs_approval_is_asked_for_and_done_by_hand_on_exactly_th
     );
     let fingerprint = desk.only(&[])["fingerprint"].as_str().unwrap().to_owned();
     assert!(
-        steps.contains(&format!("`unleak revoke {fingerprint} --contain`")),
+        steps.contains(&format!("`unleak approve {fingerprint}`")),
         "{steps}"
     );
     assert_eq!(server.changes(), Vec::<String>::new());
 
     // The plan alone, without a yes.
-    let ran = desk.run(&["revoke", &fingerprint, "--contain"]);
-    assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
-    assert!(ran.out.contains("nothing was done"), "{}", ran.out);
-    assert_eq!(server.changes(), Vec::<String>::new());
-
-    let ran = desk.run(&["revoke", &fingerprint, "--contain", "--yes"]);
+    for plan in [
+        &["approve", &fingerprint][..],
+        &["revoke", &fingerprint, "--contain"],
+    ] {
+        let ran = desk.run(plan);
+        assert_eq!(ran.code, 3, "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("nothing was done"), "{}", ran.out);
+        assert_eq!(server.changes(), Vec::<String>::new());
+    }
+    nothing_leaves_while_stopped(&desk, &server, &fingerprint);
+    let ran = desk.run(&["approve", &fingerprint, "--yes"]);
+    assert!(ran.out.contains("approved by "), "{}{}", ran.out, ran.err);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
     assert_eq!(server.changes(), ["DELETE /api/0/organizations/acme/members/13/"]);
     assert!(!mia_is_in(&server, "acme"));

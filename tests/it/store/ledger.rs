@@ -1,15 +1,15 @@
 //! The ledger: whole under many writers, and broken where somebody touched it.
 
-use sqlx::Executor;
+use jiff::Timestamp;
 use unleak::leak::{DeadWhy, Identity, Revocation, Verdict};
-use unleak::store::{Chain, Store};
+use unleak::store::{Chain, SendingEnded};
 
-use super::{fresh, held, key, owner, raw, url};
+use super::{fresh, held, leaving, owner};
 
 #[tokio::test]
 async fn the_ledger_stays_whole_under_two_stores_that_write_at_once() {
-    let (folder, one) = fresh().await;
-    let two = Store::open(&url(folder.path()), &key()).await.unwrap();
+    let (place, one) = fresh().await;
+    let two = place.open().await;
     let mut writers = tokio::task::JoinSet::new();
     for (number, store) in [&one, &two, &one, &two].into_iter().enumerate() {
         let store = store.acting_as(&format!("writer {number}"));
@@ -49,12 +49,12 @@ async fn every_change_of_a_leak_is_a_line() {
         .save_owners(fingerprint, rule, &[owner("ada")])
         .await
         .unwrap();
+    let ada = [leaving(&held, "ada", "email")];
+    store.queue_notices(&[ada[0].notice.clone()]).await.unwrap();
+    let now = Timestamp::now();
+    let sending = store.begin_sending(&ada, true, now).await.unwrap();
     store
-        .claim_notice(fingerprint, rule, &owner("ada"), "email")
-        .await
-        .unwrap();
-    store
-        .notice_sent(fingerprint, rule, &owner("ada"), "email")
+        .end_sending(&sending, &ada, SendingEnded::Taken, now)
         .await
         .unwrap();
     store
@@ -89,7 +89,7 @@ async fn every_change_of_a_leak_is_a_line() {
 
 /// Changes the ledger behind the store's back and says what the store makes of it.
 async fn after(tampering: &'static str) -> Chain {
-    let (folder, store) = fresh().await;
+    let (place, store) = fresh().await;
     for number in 0..5 {
         store
             .append("test", None, &serde_json::json!({ "number": number }))
@@ -97,14 +97,17 @@ async fn after(tampering: &'static str) -> Chain {
             .unwrap();
     }
     assert_eq!(store.verify_chain().await.unwrap(), Chain::Whole { lines: 5 });
-    let mut raw = raw(folder.path()).await;
     assert!(
-        raw.execute(tampering).await.is_err(),
-        "the file itself refuses: {tampering}"
+        !place.behind(tampering).await,
+        "the database itself refuses: {tampering}"
     );
-    raw.execute("DROP TRIGGER ledger_keeps_its_lines").await.unwrap();
-    raw.execute("DROP TRIGGER ledger_loses_no_line").await.unwrap();
-    raw.execute(tampering).await.unwrap();
+    let unlocking = if place.url.starts_with("sqlite:") {
+        "DROP TRIGGER ledger_keeps_its_lines; DROP TRIGGER ledger_loses_no_line"
+    } else {
+        "DROP TRIGGER ledger_keeps_its_lines ON ledger"
+    };
+    assert!(place.behind(unlocking).await);
+    assert!(place.behind(tampering).await);
     store.verify_chain().await.unwrap()
 }
 

@@ -6,7 +6,8 @@ use std::path::Path;
 use sqlx::Executor;
 use unleak::store::{Store, StoreKey};
 
-use super::{fresh, held, key, raw, url};
+use super::files::{fresh, raw, url};
+use super::{held, key};
 
 #[tokio::test]
 async fn the_file_and_its_folder_are_for_their_owner_alone() {
@@ -67,14 +68,14 @@ async fn a_store_that_cannot_be_used_says_what_is_wrong_and_what_to_do() {
     assert!(
         refused(&below, &key())
             .await
-            .contains("cannot make the store's folder")
+            .contains("cannot make the folder of the store")
     );
     let a_folder = format!("sqlite:{}", folder.path().display());
     assert!(refused(&a_folder, &key()).await.contains("cannot be opened"));
     assert!(
-        refused("postgres://localhost/x", &key())
+        refused("mysql://localhost/x", &key())
             .await
-            .contains("sqlite:PATH")
+            .contains("postgres://user@host/unleak")
     );
     assert!(refused("sqlite:", &key()).await.contains("names no file"));
     assert!(

@@ -1,113 +1,17 @@
 //! What two processes, or one that dies, cannot do to the store.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
-use unleak::leak::{OwnerReason, Revocation};
-use unleak::store::{Chain, Store};
+use unleak::leak::Revocation;
+use unleak::store::{Delivery, Ended, Store};
 
-use super::{fresh, held, key, owner, url};
-
-#[tokio::test]
-async fn a_notice_is_claimed_exactly_once_by_however_many_stores() {
-    let (folder, one) = fresh().await;
-    let two = Store::open(&url(folder.path()), &key()).await.unwrap();
-    let held = held("a");
-    let (fingerprint, rule) = (held.leak.fingerprint, held.leak.rule.clone());
-    one.record(&held).await.unwrap();
-    let mut claims = tokio::task::JoinSet::new();
-    for store in [&one, &two, &one, &two, &one, &two, &one, &two] {
-        let (store, rule) = (store.clone(), rule.clone());
-        claims.spawn(async move {
-            store
-                .claim_notice(fingerprint, &rule, &owner("ada"), "email")
-                .await
-                .unwrap()
-        });
-    }
-    let won = claims.join_all().await.into_iter().filter(|won| *won).count();
-    assert_eq!(won, 1);
-
-    // The same person by another reason and another spelling is the same person; another channel is another notice.
-    let mut same = owner("ada");
-    same.reason = OwnerReason::Committer;
-    same.email = Some("Ada@Example.com".to_owned());
-    assert!(
-        !two.claim_notice(fingerprint, &rule, &same, "email")
-            .await
-            .unwrap()
-    );
-    assert!(
-        two.claim_notice(fingerprint, &rule, &same, "outbox")
-            .await
-            .unwrap()
-    );
-
-    // A failure that was seen gives the claim up; a success never does.
-    one.notice_failed(fingerprint, &rule, &same, "email", "no route")
-        .await
-        .unwrap();
-    assert!(
-        two.claim_notice(fingerprint, &rule, &same, "email")
-            .await
-            .unwrap()
-    );
-    two.notice_sent(fingerprint, &rule, &same, "email").await.unwrap();
-    assert!(
-        !one.claim_notice(fingerprint, &rule, &same, "email")
-            .await
-            .unwrap()
-    );
-    let leak = one.leak(fingerprint, &rule).await.unwrap().unwrap();
-    assert_eq!(leak.notices.len(), 1);
-    assert_eq!(
-        (leak.notices[0].channel.as_str(), &leak.notices[0].owner),
-        ("email", &same)
-    );
-    assert!(
-        one.notice_sent(fingerprint, &rule, &same, "webhook")
-            .await
-            .is_err(),
-        "never claimed"
-    );
-}
-
-/// The process that claimed it may have died before or after sending; nobody knows.
-#[tokio::test]
-async fn a_notice_that_was_claimed_and_never_ended_is_listed_and_not_sent_again() {
-    let (_folder, store) = fresh().await;
-    let held = held("a");
-    let (fingerprint, rule) = (held.leak.fingerprint, &held.leak.rule);
-    store.record(&held).await.unwrap();
-    for channel in ["email", "outbox"] {
-        assert!(
-            store
-                .claim_notice(fingerprint, rule, &owner("ada"), channel)
-                .await
-                .unwrap()
-        );
-    }
-    store
-        .notice_sent(fingerprint, rule, &owner("ada"), "email")
-        .await
-        .unwrap();
-    let later = Timestamp::now() + SignedDuration::from_secs(1);
-    let unfinished = store.unfinished_notices(later).await.unwrap();
-    assert_eq!(unfinished.len(), 1);
-    assert_eq!(
-        (unfinished[0].channel.as_str(), &unfinished[0].owner),
-        ("outbox", &owner("ada"))
-    );
-    assert!(
-        !store
-            .claim_notice(fingerprint, rule, &owner("ada"), "outbox")
-            .await
-            .unwrap()
-    );
-}
+use super::{Place, fresh, held, key};
 
 #[tokio::test]
 async fn of_two_stores_that_want_to_revoke_exactly_one_may_send() {
-    let (folder, one) = fresh().await;
-    let two = Store::open(&url(folder.path()), &key()).await.unwrap();
+    let (place, one) = fresh().await;
+    let two = place.open().await;
     let held = held("a");
     let (fingerprint, rule) = (held.leak.fingerprint, held.leak.rule.clone());
     one.record(&held).await.unwrap();
@@ -148,6 +52,38 @@ async fn of_two_stores_that_want_to_revoke_exactly_one_may_send() {
     assert_eq!(
         one.leak(fingerprint, &rule).await.unwrap().unwrap().revocation,
         Some(done)
+    );
+}
+
+#[tokio::test]
+async fn while_everything_is_stopped_nothing_may_be_sent_and_what_waited_is_looked_at_once_it_goes_on() {
+    let (_place, store) = fresh().await;
+    let held = held("a");
+    let (fingerprint, rule) = (held.leak.fingerprint, &held.leak.rule);
+    let report = Delivery::new("github", b"one");
+    store.take_in(&report, std::slice::from_ref(&held)).await.unwrap();
+    let task = store.claim_task(Duration::from_secs(60)).await.unwrap().unwrap();
+    let tomorrow = Timestamp::now() + SignedDuration::from_hours(24);
+    let again = Ended::Again {
+        at: tomorrow,
+        why: "everything was stopped".to_owned(),
+    };
+    assert!(store.end_task(&task, &again).await.unwrap());
+    store.stop("a wrong rule").await.unwrap();
+    assert!(
+        !store
+            .begin_revocation(fingerprint, rule, None, "x")
+            .await
+            .unwrap()
+    );
+    assert!(store.claim_task(Duration::from_secs(60)).await.unwrap().is_none());
+    assert!(store.resume().await.unwrap());
+    assert!(store.claim_task(Duration::from_secs(60)).await.unwrap().is_some());
+    assert!(
+        store
+            .begin_revocation(fingerprint, rule, None, "x")
+            .await
+            .unwrap()
     );
 }
 
@@ -199,41 +135,13 @@ async fn the_limit_counts_leaks_that_something_was_sent_for_and_not_the_requests
 }
 
 #[tokio::test]
-async fn a_process_killed_after_sending_leaves_sending_behind() {
-    let (folder, store) = fresh().await;
-    let held = held("a");
-    let (fingerprint, rule) = (held.leak.fingerprint, &held.leak.rule);
-    store.record(&held).await.unwrap();
-    assert!(
-        store
-            .begin_revocation(fingerprint, rule, None, "entry")
-            .await
-            .unwrap()
-    );
-    // The files as they lie on the disk while the process is still at it: what a kill leaves.
-    let killed = tempfile::tempdir().unwrap();
-    for name in ["store.db", "store.db-wal"] {
-        std::fs::copy(folder.path().join(name), killed.path().join(name)).unwrap();
-    }
-    let store = Store::open(&url(killed.path()), &key()).await.unwrap();
-    let leak = store.leak(fingerprint, rule).await.unwrap().unwrap();
-    assert_eq!(leak.revocation, Some(Revocation::Sending));
-    assert_eq!(
-        store.ledger(0, 9).await.unwrap().last().unwrap().action,
-        "revocation-sending"
-    );
-    assert!(matches!(
-        store.verify_chain().await.unwrap(),
-        Chain::Whole { lines: 2 }
-    ));
-}
-
-#[tokio::test]
-async fn many_stores_can_make_the_same_new_file_at_once() {
-    let folder = tempfile::tempdir().unwrap();
+async fn many_stores_can_make_the_same_new_tables_at_once() {
+    let (place, store) = fresh().await;
+    store.shut().await;
+    let empty = Place::new(place.kept).await;
     let mut opening = tokio::task::JoinSet::new();
     for _ in 0..6 {
-        let url = url(folder.path());
+        let url = empty.url.clone();
         opening.spawn(async move { Store::open(&url, &key()).await.map(|_| ()) });
     }
     for opened in opening.join_all().await {

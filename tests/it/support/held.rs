@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use unleak::call::{CallSettings, Caller, ServiceSettings};
 use unleak::finding::{RuleId, Severity};
 use unleak::leak::{Held, Identity, Leak, Sighting, Verdict};
-use unleak::policy::{Action, Order, Policy, confirmed};
+use unleak::policy::{Action, Order, Policy, Standing, confirmed};
 use unleak::rule::{Rule, RuleSet};
 use unleak::secret::{FingerprintKey, Secret};
 
@@ -116,5 +116,12 @@ pub(crate) fn caller(service: ServiceSettings) -> Caller {
 
 /// The order of a person who said yes.
 pub(crate) fn order(held: &Held, action: Action) -> Order {
-    confirmed(&held.leak, &Policy::default(), action, "a test").unwrap()
+    confirmed(
+        &held.leak,
+        &Policy::default(),
+        action,
+        "a test",
+        &Standing::at(Timestamp::now()),
+    )
+    .unwrap()
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use unleak::finding::{
-    CommitInfo, Confidence, Coverage, Finding, Location, Origin, RuleCard, RuleId, ScanPath, Severity,
-    Skipped, Suppression,
+    CommitInfo, Confidence, Coverage, Excerpt, Finding, Location, Origin, RuleCard, RuleId, ScanPath,
+    Severity, Skipped, Suppression,
 };
 use unleak::leak::{DeadWhy, Identity, Owner, OwnerReason, Verdict};
 use unleak::report::{Format, Learnt, Options, Report, write};
@@ -78,6 +78,7 @@ pub(crate) fn finding(rule: &str, secret: &str, path: &[u8], line: usize) -> Fin
         },
         decoded_via: None,
         line_hash: None,
+        excerpt: None,
         suppression: None,
     }
 }
@@ -93,6 +94,10 @@ pub(crate) fn odd() -> Report {
     wide.location.column_utf16 = 11;
     wide.location.end_column_utf16 = 50;
     wide.line_hash = Some("c129715d7a2bc9a3:1".to_owned());
+    wide.excerpt = Some(Excerpt {
+        before: "日本 = \"".to_owned(),
+        after: "\"; // <b>\u{202e}&amp; `x` | *y*".to_owned(),
+    });
 
     let mut history = finding(pat, &token, b"old/\xff\x1b[2J.txt", 40);
     history.location.origin = Origin::Commit(commit("Ada\u{202e} Lovelace", "ada@example.com"));
@@ -112,6 +117,10 @@ pub(crate) fn odd() -> Report {
         7,
     );
     dead.severity = Severity::High;
+    dead.excerpt = Some(Excerpt {
+        before: format!("{old} = "),
+        after: String::new(),
+    });
     dead.parts = BTreeMap::from([("client-id".to_owned(), Secret::new("part-of-old-one"))]);
 
     let mut known = finding("metrics/public-key", &public, b"web/index.html", 2);

@@ -286,22 +286,24 @@ async fn a_server_that_is_asked_to_stop_answers_what_it_began_and_ends() {
 #[tokio::test]
 async fn serve_says_where_it_listens_and_answers_there() {
     let folder = tempfile::tempdir().unwrap();
-    let store = format!("sqlite://{}/t.db", folder.path().display());
+    let at = folder.path().display();
+    let text = format!(
+        "[store]\nurl = \"sqlite://{at}/l.db\"\nkey_file = \"{at}/l.key\"\n\
+         [serve]\nstore = \"sqlite://{at}/t.db\"\nkey_file = \"{at}/t.key\"\n"
+    );
+    let context = unleak::cli::Context {
+        config: unleak::config::Config::parse(&text, "a test").unwrap(),
+        rules: unleak::rule::RuleSet::empty(),
+        quiet: false,
+    };
     let args = unleak::cli::serve::ServeArgs {
         listen: Some("127.0.0.1:0".parse().unwrap()),
         store: None,
+        workers: Some(1),
+        explain_policy: false,
     };
     let mut out = Shared::default();
     let seen = out.clone();
-    let settings = Settings::default();
-    let serving = unleak::cli::serve::Serving {
-        listen: "127.0.0.1:0",
-        store: &store,
-        key: &KEY,
-        settings: &settings,
-        operator: None,
-        notifier: Default::default(),
-    };
     let asking = async {
         let line = loop {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -319,7 +321,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
             .status()
     };
     tokio::select! {
-        ended = unleak::cli::serve::run(args, serving, &mut out) => panic!("it ended: {ended:?}"),
+        ended = unleak::cli::serve::run(args, context, &mut out) => panic!("it ended: {ended:?}"),
         status = asking => assert_eq!(status, 200),
     }
 }

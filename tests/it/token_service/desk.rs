@@ -17,7 +17,7 @@ use unleak::token_service::model::{Role, Scopes, Time};
 use unleak::token_service::{Holder, Limits, NewToken, ServerKey, TokenService};
 
 #[cfg(feature = "postgres-tests")]
-use super::postgres;
+use crate::support::postgres;
 
 pub(super) const KEY: [u8; 32] = [7; 32];
 

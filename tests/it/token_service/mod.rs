@@ -6,5 +6,3 @@ mod measured;
 #[cfg(feature = "postgres-tests")]
 mod on_postgres;
 mod on_sqlite;
-#[cfg(feature = "postgres-tests")]
-mod postgres;

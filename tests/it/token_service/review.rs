@@ -277,7 +277,7 @@ async fn the_server_writes_each_letter_once() {
         letters::write(&desk.service, &notifier, &settings).await.unwrap(),
         0
     );
-    let nowhere = Notifier::default();
+    let nowhere = Notifier::new(&unleak::notify::Settings::default()).unwrap();
     desk.user_token("dan", &["events:write"]).await;
     assert_eq!(
         letters::write(&desk.service, &nowhere, &settings).await.unwrap(),

@@ -276,7 +276,7 @@ fn a_token_ends_itself_and_the_owners_of_its_groups_are_told() {
         .into_iter()
         .filter(|text| text.contains("To: olivia"))
         .collect();
-    assert_eq!(told.len(), 2, "of the leak, and of its end");
+    assert_eq!(told.len(), 1, "of the leak and of its end, in one notice");
     assert_eq!(desk.ask(&["verify"], leaked.as_bytes()).code, 0);
 }
 

@@ -1,0 +1,13 @@
+//! The pages of `unleak serve`: who sees what, what buttons do, and how they look in a real browser. The same tests run on
+//! SQLite and, with the feature `postgres-tests`, on PostgreSQL.
+
+mod acts;
+mod browser;
+mod client;
+mod leaked;
+mod leaks;
+mod matrix;
+mod measured;
+mod organisations;
+mod sign;
+mod site;

@@ -61,13 +61,13 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     let config = &context.config;
     let settings = config.token_settings()?;
     let tokens = token_service(&args, &context, &settings).await?;
-    let mut responder = responder::responder(&context, None).await?;
-    let collect = Collect::For(config.notify_settings()?.collect.0);
-    responder.notifier = responder.notifier.collecting(collect);
+    let responder = collecting(&context).await?;
     let (store, notifier) = (responder.store.clone(), responder.notifier.clone());
     let metrics = Metrics::new();
     let mut worker = config.serve.worker.clone();
     worker.count = args.workers.unwrap_or(worker.count);
+    // Whoever reads that it listens may ask it to stop.
+    let asked_to_stop = asked_to_stop()?;
     let listener = listen(&args, &config.serve.listen).await?;
     let rules = Arc::new(context.rules.clone());
     let workers = Workers::new(responder.clone(), Arc::clone(&rules), worker, metrics.clone());
@@ -104,7 +104,7 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     }
     let working = tokio::spawn(workers.run(stopping));
     let asked = async move {
-        asked_to_stop().await;
+        asked_to_stop.await;
         // an error is the workers gone, and then there is nobody to tell
         let _told = stop.send(true);
     };
@@ -119,6 +119,14 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     tokens.close().await;
     store.shut().await;
     served
+}
+
+/// Tells people of many leaks in one message where the configuration says for how long to wait for more.
+async fn collecting(context: &Context) -> anyhow::Result<Responder> {
+    let mut responder = responder::responder(context, None).await?;
+    let collect = Collect::For(context.config.notify_settings()?.collect.0);
+    responder.notifier = responder.notifier.collecting(collect);
+    Ok(responder)
 }
 
 async fn token_service(
@@ -181,26 +189,27 @@ fn intake(
     Ok(Some(intake))
 }
 
-/// Ends when the process is asked to stop.
-async fn asked_to_stop() {
-    let interrupted = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    };
+/// Hears from now on when the process is asked to stop; ends when it is.
+///
+/// # Errors
+/// A system that refuses handlers of signals.
+fn asked_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
+    const REFUSED: &str = "cannot listen for signals";
     #[cfg(unix)]
-    let terminated = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
-        }
+    let (mut interrupted, mut terminated) = {
+        use tokio::signal::unix::{SignalKind, signal};
+        let heard = |kind| signal(kind).context(REFUSED);
+        (heard(SignalKind::interrupt())?, heard(SignalKind::terminate())?)
     };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
+    #[cfg(windows)]
+    let (mut interrupted, mut terminated) = {
+        use tokio::signal::windows::{ctrl_c, ctrl_close};
+        (ctrl_c().context(REFUSED)?, ctrl_close().context(REFUSED)?)
+    };
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
 }

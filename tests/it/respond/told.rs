@@ -1,5 +1,7 @@
 //! Who hears of a leak: each person once, many leaks in one message, nothing lost when a channel or the process fails.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use unleak::leak::{Held, OwnerReason};
@@ -255,12 +257,11 @@ async fn a_critical_leak_is_told_at_once_and_a_lesser_one_when_the_servers_windo
     responder.notifier = responder
         .notifier
         .collecting(Collect::For(SignedDuration::from_mins(5)));
-    let mut leaks = many(3);
-    for held in &mut leaks[..2] {
-        held.leak.severity = unleak::finding::Severity::High;
-    }
+    let leaks = many(3);
+    let mut lesser = home.rules.clone();
+    Arc::make_mut(&mut lesser.rules[0]).severity = unleak::finding::Severity::High;
     for held in &leaks[..2] {
-        responder.respond(held.clone(), &home.rules).await.unwrap();
+        responder.respond(held.clone(), &lesser).await.unwrap();
     }
     assert_eq!(responder.deliver(&home.rules).await.unwrap(), Vec::<Told>::new());
     assert!(responder.store.next_notice_due().await.unwrap().unwrap() > Timestamp::now());

@@ -273,7 +273,7 @@ fn each_401_of_gocd_is_read_for_what_it_says() {
         ),
     ] {
         server.play().refusal = Some(text);
-        let found = desk.only(&["--verify"]);
+        let found = desk.only(&["--verify", "--refresh"]);
         assert_eq!(found["verdict"]["state"], state, "{text}: {found}");
         assert_eq!(
             found["verdict"]["why"].as_str().unwrap_or_default(),
@@ -282,7 +282,7 @@ fn each_401_of_gocd_is_read_for_what_it_says() {
         );
     }
     server.play().refusal = None;
-    let found = desk.only(&["--verify"]);
+    let found = desk.only(&["--verify", "--refresh"]);
     assert_eq!(found["verdict"]["state"], "live", "{found}");
     assert_eq!(found["identity"]["principal"], "mia");
     assert_eq!(found["identity"]["email"], "mia@acme.example");

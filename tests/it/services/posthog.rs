@@ -219,11 +219,11 @@ fn a_key_is_found_in_the_region_it_lives_in_and_its_owners_there() {
 fn a_key_is_dead_only_where_both_regions_say_so_and_unknown_while_one_is_silent() {
     let cloud = Cloud::start();
     let desk = cloud.desk(&personal(), REVOKE);
-    let found = desk.only(&["--verify"]);
+    let found = desk.only(&["--verify", "--refresh"]);
     assert_eq!(found["verdict"]["state"], "dead", "{found}");
     assert_eq!(found["verdict"]["why"], "unknown-to-service", "{found}");
     cloud.eu.play().down = true;
-    let found = desk.only(&["--verify"]);
+    let found = desk.only(&["--verify", "--refresh"]);
     assert_eq!(found["verdict"]["state"], "unknown", "{found}");
     assert!(
         found["verdict"]["reason"]

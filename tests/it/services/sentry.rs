@@ -261,7 +261,7 @@ fn each_401_of_sentry_says_why_the_token_is_dead() {
             play.old = old;
             play.tokens.insert(user_token(), Known::Not(text));
             drop(play);
-            let found = desk.only(&["--verify", "--fail-on", "live"]);
+            let found = desk.only(&["--verify", "--refresh", "--fail-on", "live"]);
             assert_eq!(found["verdict"]["state"], "dead", "{text}: {found}");
             assert_eq!(found["verdict"]["why"], why, "{text}: {found}");
         }

@@ -145,7 +145,7 @@ async fn a_token_survives_a_restart_and_a_key_file_is_made_once() {
 }
 
 #[test]
-fn no_statement_deletes_anything_but_the_names_of_old_requests() {
+fn no_statement_deletes_anything_but_the_names_of_old_requests_and_sessions_that_ended() {
     fn statements(folder: &std::path::Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -166,7 +166,10 @@ fn no_statement_deletes_anything_but_the_names_of_old_requests() {
     statements(&folder, &mut found);
     assert_eq!(
         found,
-        [r#"SQL("DELETE FROM IDEMPOTENCY_KEYS WHERE CREATED_AT < $1")"#],
+        [
+            r#"SQL("DELETE FROM IDEMPOTENCY_KEYS WHERE CREATED_AT < $1")"#,
+            r#"SQL("DELETE FROM SESSIONS WHERE ENDS_AT < $1")"#
+        ],
         "tokens and what became of them are kept"
     );
 }

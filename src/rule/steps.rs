@@ -13,6 +13,9 @@ const LONGEST_PROGRAM: usize = 4000;
 /// Most pairs of a step and a part of a keyword that are followed to find what comes behind one.
 const MOST_PAIRS: usize = 50_000;
 
+/// So many bytes of a run before the end of a keyword, or more, are not counted.
+const UNCOUNTED: u32 = 4;
+
 /// A set of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bytes(pub [u64; 4]);
@@ -20,6 +23,13 @@ pub struct Bytes(pub [u64; 4]);
 impl Bytes {
     /// Every byte.
     pub const ALL: Self = Self([u64::MAX; 4]);
+
+    /// The set of this byte alone.
+    pub fn one(byte: u8) -> Self {
+        let mut set = Self::default();
+        set.add(byte);
+        set
+    }
 
     /// Whether the byte is in the set.
     pub fn has(&self, byte: u8) -> bool {
@@ -73,15 +83,27 @@ pub struct Steps {
     pub sets: Vec<Bytes>,
     /// The last step: a match is whole.
     end: u32,
+    /// Whether repetitions go on without end, which takes fewer steps.
+    is_loose: bool,
 }
 
 impl Steps {
     /// Reads a pattern.
     pub fn of(hir: &Hir) -> Self {
+        Self::read(hir, false)
+    }
+
+    /// Reads a pattern, with repetitions that go on without end: it says yes more often, and takes fewer steps.
+    pub fn loose(hir: &Hir) -> Self {
+        Self::read(hir, true)
+    }
+
+    fn read(hir: &Hir, is_loose: bool) -> Self {
         let mut all = Self {
             steps: Vec::new(),
             sets: Vec::new(),
             end: 0,
+            is_loose,
         };
         all.add(hir);
         all.end = all.here();
@@ -91,16 +113,17 @@ impl Steps {
 
     /// Follows every text that the steps spell until a word is whole; at the end one is, as every match holds one.
     pub fn behind(&mut self, words: &Words) -> Option<Vec<u32>> {
-        let (mut behind, mut seen) = (BTreeSet::new(), HashSet::from([(0, 0)]));
-        let mut waiting = vec![(0_u32, 0_u32)];
-        // For a run the rest of it, as long as it may be: (the run, its rest).
-        let mut rests: Vec<(u32, u32)> = Vec::new();
-        while let Some((at, state)) = waiting.pop() {
-            let mut go = |pair| {
-                if seen.insert(pair) {
-                    waiting.push(pair);
+        let (mut behind, mut seen) = (BTreeSet::new(), HashSet::from([(0, 0, 0)]));
+        let mut waiting = vec![(0_u32, 0_u32, 0_u32)];
+        // Of a run, of which some bytes are taken, the rest: (the run, the bytes, its rest).
+        let mut rests: Vec<(u32, u32, u32)> = Vec::new();
+        while let Some((at, state, taken)) = waiting.pop() {
+            let mut go_in = |step, state, taken| {
+                if seen.insert((step, state, taken)) {
+                    waiting.push((step, state, taken));
                 }
             };
+            let mut go = |(step, state)| go_in(step, state, 0);
             let mut by = |set: &Bytes, to: u32| {
                 let states = (0..=255)
                     .filter(|&byte| set.has(byte))
@@ -111,9 +134,7 @@ impl Steps {
             };
             match self.steps[at as usize] {
                 Step::Byte(byte) => {
-                    let mut set = Bytes::default();
-                    set.add(byte);
-                    if by(&set, at + 1) {
+                    if by(&Bytes::one(byte), at + 1) {
                         behind.insert(at + 1);
                     }
                 }
@@ -122,13 +143,20 @@ impl Steps {
                         behind.insert(at + 1);
                     }
                 }
-                Step::Run { set, most, .. } => {
+                Step::Run { set, .. } => {
                     // However many: it is left at once, or goes on.
-                    if by(&self.sets[usize::from(set)], at) {
-                        let rest = self.rest_of(at, set, most, &mut rests);
-                        behind.insert(rest);
-                    }
                     go((at + 1, state));
+                    let taken = (taken + 1).min(UNCOUNTED);
+                    let mut is_whole = false;
+                    for byte in (0..=255).filter(|&byte| self.sets[usize::from(set)].has(byte)) {
+                        match words.after(state, byte) {
+                            WORD => is_whole = true,
+                            state => go_in(at, state, taken),
+                        }
+                    }
+                    if is_whole {
+                        behind.insert(self.rest_of(at, taken, &mut rests));
+                    }
                 }
                 Step::Or(other) => {
                     go((at + 1, state));
@@ -148,14 +176,22 @@ impl Steps {
         Some(ends.into_iter().collect())
     }
 
-    fn rest_of(&mut self, run: u32, set: u16, most: u32, rests: &mut Vec<(u32, u32)>) -> u32 {
-        if let Some((_, rest)) = rests.iter().find(|(known, _)| *known == run) {
+    fn rest_of(&mut self, run: u32, taken: u32, rests: &mut Vec<(u32, u32, u32)>) -> u32 {
+        let known = rests.iter().find(|known| (known.0, known.1) == (run, taken));
+        if let Some((.., rest)) = known {
             return *rest;
         }
-        let (rest, least) = (self.here(), 0);
+        let Step::Run { set, least, most } = self.steps[run as usize] else {
+            return run;
+        };
+        let rest = self.here();
+        let (least, most) = match taken {
+            UNCOUNTED => (0, most),
+            _ => (least.saturating_sub(taken), most.saturating_sub(taken)),
+        };
         self.steps
             .extend([Step::Run { set, least, most }, Step::To(run + 1)]);
-        rests.push((run, rest));
+        rests.push((run, taken, rest));
         rest
     }
 
@@ -235,7 +271,8 @@ impl Steps {
                 return;
             }
         }
-        let Some(most) = repetition.max else {
+        let may_end = |most: &u32| !self.is_loose || *most <= repetition.min.max(1);
+        let Some(most) = repetition.max.filter(may_end) else {
             let start = self.here();
             let choice = self.steps.len();
             self.steps.push(Step::Believe);

@@ -6,8 +6,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::behind::{Behind, OFTEN};
 use super::decoded::Inside;
 use super::excerpt;
 use super::gate::Gate;
@@ -16,6 +18,7 @@ use super::line_hash;
 use super::parts;
 use super::place::{Lines, TextPlace};
 use super::plan::Plan;
+use super::probe::{Choice, Probe};
 use crate::finding::{Confidence, Excerpt, Parts, Suppression};
 use crate::rule::allow;
 use crate::rule::judge::judge;
@@ -63,8 +66,27 @@ pub struct Scanner {
     called: Vec<Vec<usize>>,
     /// By rule; read when the rule is first called.
     plans: Vec<OnceLock<Plan>>,
+    /// By the keyword's number in the gate.
+    hot: Vec<Hot>,
+    /// Rooms that no thread works in.
+    rooms: Mutex<Vec<Room>>,
     key: FingerprintKey,
     pub(super) least: Confidence,
+}
+
+/// How often a keyword was met, and what its rules look like behind it once that is often.
+#[derive(Default)]
+struct Hot {
+    met: AtomicU32,
+    probes: OnceLock<Vec<Option<Probe>>>,
+}
+
+/// What one thread works in.
+#[derive(Default)]
+struct Room {
+    choices: Vec<Choice>,
+    /// By the keyword's number in the gate.
+    behind: HashMap<usize, Behind>,
 }
 
 /// A match that its rule stands by.
@@ -95,6 +117,8 @@ impl Scanner {
         Self {
             rules: rules.rules.clone(),
             gate,
+            hot: called.iter().map(|_| Hot::default()).collect(),
+            rooms: Mutex::default(),
             called,
             plans: rules.rules.iter().map(|_| OnceLock::new()).collect(),
             key,
@@ -108,14 +132,36 @@ impl Scanner {
 
     /// Calls `found` with every rule that may match around a keyword, and where the keyword stands.
     pub(super) fn calls(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
-        let mut choices = Vec::new();
+        let rooms = || self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut room = rooms().pop().unwrap_or_default();
+        let Room { choices, behind } = &mut room;
         self.gate.find(text, |keyword, start, end| {
-            for &rule in &self.called[keyword] {
-                if self.plan(rule).allows(text, &(start..end), &mut choices) {
+            let called = &self.called[keyword];
+            let mut ask = |rule: usize| {
+                if self.plan(rule).allows(text, &(start..end), choices) {
                     found(rule, start..end);
                 }
+            };
+            match self.hot(keyword) {
+                Some(probes) => behind
+                    .entry(keyword)
+                    .or_insert_with(|| Behind::new(probes))
+                    .follow(probes, text, end, |number| ask(called[number])),
+                None => called.iter().for_each(|&rule| ask(rule)),
             }
         });
+        rooms().push(room);
+    }
+
+    /// What the rules of a keyword look like, if it is met often.
+    fn hot(&self, keyword: usize) -> Option<&[Option<Probe>]> {
+        let hot = &self.hot[keyword];
+        if hot.probes.get().is_none() && hot.met.fetch_add(1, Ordering::Relaxed) < OFTEN {
+            return None;
+        }
+        let rules = self.called[keyword].iter().map(|&rule| &self.rules[rule]);
+        let probes = || rules.map(|rule| Plan::loose(rule)).collect();
+        Some(hot.probes.get_or_init(probes))
     }
 
     /// Where a match of this rule may stand that this keyword is a sign of.

@@ -4,6 +4,7 @@
 //! blob at a time; [`Scan`] runs sources over it and turns hits into findings with their origin.
 
 pub mod baseline;
+mod behind;
 mod decoded;
 mod excerpt;
 pub mod exclude;

@@ -34,18 +34,20 @@ pub(super) struct Plan {
 }
 
 impl Plan {
+    /// What a match looks like, with repetitions that go on without end; if it is certain that a keyword stands in it.
+    pub(super) fn loose(rule: &Rule) -> Option<Probe> {
+        Some(Probe::loose(&hir(rule)?, &rule.keywords))
+    }
+
     /// Reads the rule's pattern.
     pub(super) fn of(rule: &Rule) -> Self {
         let lead = match rule.lead {
             Lead::Within(lead) => Some(lead),
             Lead::Anywhere | Lead::Missing => None,
         };
-        let hir = Some(rule.lead)
-            .filter(|lead| *lead != Lead::Missing)
-            .and_then(|_| parse(&rule.pattern));
         Self {
             lead,
-            probe: hir.map(|hir| Probe::of(&hir, &rule.keywords)),
+            probe: hir(rule).map(|hir| Probe::of(&hir, &rule.keywords)),
         }
     }
 
@@ -64,6 +66,14 @@ impl Plan {
         (lead <= SHORT_LEAD || probe.begins_rarely() || probe.goes_on(text, keyword.end, choices))
             && probe.begins(text, keyword.end.saturating_sub(lead), keyword.start, choices)
     }
+}
+
+/// The pattern of a rule whose matches all hold a keyword.
+fn hir(rule: &Rule) -> Option<Hir> {
+    if rule.lead == Lead::Missing {
+        return None;
+    }
+    parse(&rule.pattern)
 }
 
 /// Reads a pattern as `regex::bytes` does without Unicode.

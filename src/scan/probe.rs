@@ -38,7 +38,15 @@ pub(super) type Choice = (u32, usize, usize);
 impl Probe {
     /// For a pattern whose every match holds one of these words, in lower case.
     pub(super) fn of(hir: &Hir, words: &[String]) -> Self {
-        let mut steps = Steps::of(hir);
+        Self::read(Steps::of(hir), words)
+    }
+
+    /// The same with repetitions that go on without end.
+    pub(super) fn loose(hir: &Hir, words: &[String]) -> Self {
+        Self::read(Steps::loose(hir), words)
+    }
+
+    fn read(mut steps: Steps, words: &[String]) -> Self {
         let first = steps.firsts(&[0]);
         let behind = steps.behind(&Words::new(words));
         let next = behind.as_ref().map_or(Bytes::ALL, |behind| steps.firsts(behind));
@@ -48,6 +56,16 @@ impl Probe {
             behind,
             next,
         }
+    }
+
+    /// The whole pattern.
+    pub(super) fn steps(&self) -> &Steps {
+        &self.steps
+    }
+
+    /// The steps that may come behind the first keyword of a match; none if that takes too long to tell.
+    pub(super) fn behind(&self) -> Option<&[u32]> {
+        self.behind.as_deref()
     }
 
     /// Whether the byte behind a keyword that ends at `end` may stand there in a match.

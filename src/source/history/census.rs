@@ -2,7 +2,7 @@
 //!
 //! Reading every tree from the commits down costs as much as git itself takes. Here the trees of each pack are unpacked
 //! in the order in which they are deltas of each other, each once, and only asked what they name: whether all of it is
-//! here. Where something is not, and where objects are borrowed from another repository (whose other blobs are none of
+//! here. Where a tree is not, and where objects are borrowed from another repository (whose other blobs are none of
 //! ours), the caller goes down from the commits after all. Must never call a repository complete that is not.
 
 use std::collections::HashSet;
@@ -25,7 +25,12 @@ const RECENT: usize = 1 << 15;
 /// Every blob of the repository.
 pub(super) struct Census {
     pub(super) blobs: Vec<Oid>,
+    /// Blobs that some tree names and that are not here, as in a partial clone; whether a ref reaches the tree is open.
+    pub(super) missing: Vec<Oid>,
 }
+
+/// Missing blobs of which the way from a ref is sought; with more, going down from the commits is as quick.
+const MOST_MISSING: usize = 10_000;
 
 /// What the trees name.
 #[derive(Default)]
@@ -37,7 +42,7 @@ struct Named {
 }
 
 impl Census {
-    /// Lists the blobs; nothing where something is missing that a tree names. `roots` are the trees of the commits.
+    /// Lists the blobs; nothing where a tree is missing, or very many blobs. `roots` are the trees of the commits.
     pub(super) fn take(objects: &Objects, roots: &[Oid], limits: &Limits, tally: &Tally) -> Option<Self> {
         let packs = &objects.packs;
         let kinds: Vec<Vec<Option<ObjectType>>> = packs.iter().map(Pack::kinds).collect();
@@ -73,8 +78,9 @@ impl Census {
             outside.enter(tree)?;
         }
         let mut blobs = unpack::of_kind(packs, &kinds, ObjectType::Blob);
-        blobs.extend(outside.into_blobs(limits.unreachable)?);
-        Some(Self { blobs })
+        let (more, missing) = outside.into_blobs(limits.unreachable)?;
+        blobs.extend(more);
+        Some(Self { blobs, missing })
     }
 }
 
@@ -211,16 +217,18 @@ impl Outside<'_> {
         Some(())
     }
 
-    /// Every blob that is in no pack, with those that nothing names if they are asked for; nothing if one is missing.
-    fn into_blobs(self, strays: bool) -> Option<Vec<Oid>> {
+    /// Every blob that is in no pack, with those that nothing names if they are asked for, and those that are missing;
+    /// nothing if these are very many.
+    fn into_blobs(self, strays: bool) -> Option<(Vec<Oid>, Vec<Oid>)> {
         let repository = self.objects.repository()?;
         let odb = repository.odb().ok()?;
         let here = |id: &Oid| self.loose.contains(id) || odb.exists(*id);
-        if !self.blobs.iter().all(here) {
+        let (mut blobs, mut missing): (Vec<Oid>, Vec<Oid>) = self.blobs.iter().partition(|id| here(id));
+        if missing.len() > MOST_MISSING {
             return None;
         }
+        missing.sort_unstable();
         let packs = &self.objects.packs;
-        let mut blobs: Vec<Oid> = self.blobs.iter().copied().collect();
         let strays = self.loose.iter().filter(|id| {
             strays
                 && !self.blobs.contains(id)
@@ -232,6 +240,6 @@ impl Outside<'_> {
         });
         blobs.extend(strays);
         blobs.sort_unstable();
-        Some(blobs)
+        Some((blobs, missing))
     }
 }

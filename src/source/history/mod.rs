@@ -97,8 +97,9 @@ impl History {
             .then(|| pool.install(|| Census::take(&objects, &roots, limits, tally)))
             .flatten();
         let beyond = census.is_some();
+        let below = (commits.as_slice(), tips.trees.as_slice());
         let mut blobs = match census {
-            Some(census) => census.blobs,
+            Some(census) => pool.install(|| with_gaps(census, &objects, below, limits, tally)),
             None => pool.install(|| reached(&objects, &roots, tally)),
         };
         let known: HashSet<Oid> = blobs.iter().copied().collect();
@@ -251,6 +252,28 @@ impl Tips {
             Err(unread) => tally.skip(format!("ref {name}"), format!("broken: {}", unread.why())),
         }
     }
+}
+
+/// What the census lists, and the missing blobs that are no leavings of git's but below a commit: they are gaps, which
+/// reading them tells.
+fn with_gaps(
+    census: Census,
+    objects: &Objects,
+    below: (&[Commit], &[Oid]),
+    limits: &Limits,
+    tally: &Tally,
+) -> Vec<Oid> {
+    let mut blobs = census.blobs;
+    if !census.missing.is_empty() {
+        let mut gaps: Vec<Oid> = search::introductions(objects, below, &census.missing, limits, tally)
+            .iter()
+            .map(|introduction| introduction.blob)
+            .collect();
+        gaps.sort_unstable();
+        gaps.dedup();
+        blobs.extend(gaps);
+    }
+    blobs
 }
 
 /// The blobs below these trees; what is missing goes to the tally.

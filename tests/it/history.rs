@@ -153,6 +153,32 @@ fn a_missing_object_is_named_the_rest_is_scanned_and_the_scan_ends_with_3() {
 }
 
 #[test]
+fn a_partial_clone_names_what_it_left_out_and_the_rest_is_scanned() {
+    let (tool, _) = with_a_deleted_token();
+    tool.write("long.txt", "nothing secret\n".repeat(1000));
+    tool.commit("a long file", "2020-01-06");
+    let left_out = tool.git(&["rev-parse", "HEAD:long.txt"]);
+    tool.git(&["config", "uploadpack.allowFilter", "true"]);
+    let url = format!("file://{}", tool.path().display());
+    let partial = tool.home().join("partial.git");
+    tool.git(&[
+        "clone",
+        "-q",
+        "--bare",
+        "--filter=blob:limit=4k",
+        &url,
+        partial.to_str().unwrap(),
+    ]);
+    let ran = tool.run(["scan", partial.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(ran.code, 3, "{}", ran.out);
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(report["findings"].as_array().unwrap().len(), 1, "{}", ran.out);
+    let skipped = report["coverage"]["skipped"].as_array().unwrap();
+    assert_eq!(skipped.len(), 1, "{}", ran.out);
+    assert_eq!(skipped[0]["what"], format!("blob {left_out}"));
+}
+
+#[test]
 fn a_damaged_ref_is_named_and_the_scan_ends_with_3() {
     let (tool, _) = with_a_deleted_token();
     std::fs::write(

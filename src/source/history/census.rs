@@ -25,7 +25,7 @@ const RECENT: usize = 1 << 15;
 /// Every blob of the repository.
 pub(super) struct Census {
     pub(super) blobs: Vec<Oid>,
-    /// Blobs that some tree names and that are not here, as in a partial clone; whether a ref reaches the tree is open.
+    /// Blobs that some tree names and that a partial clone left out; whether a ref reaches the tree is open.
     pub(super) missing: Vec<Oid>,
 }
 
@@ -42,7 +42,8 @@ struct Named {
 }
 
 impl Census {
-    /// Lists the blobs; nothing where a tree is missing, or very many blobs. `roots` are the trees of the commits.
+    /// Lists the blobs; nothing where a tree is missing, very many blobs are, or
+    /// any that git did not leave out on purpose. `roots` are the trees of the commits.
     pub(super) fn take(objects: &Objects, roots: &[Oid], limits: &Limits, tally: &Tally) -> Option<Self> {
         let packs = &objects.packs;
         let kinds: Vec<Vec<Option<ObjectType>>> = packs.iter().map(Pack::kinds).collect();
@@ -224,7 +225,9 @@ impl Outside<'_> {
         let odb = repository.odb().ok()?;
         let here = |id: &Oid| self.loose.contains(id) || odb.exists(*id);
         let (mut blobs, mut missing): (Vec<Oid>, Vec<Oid>) = self.blobs.iter().partition(|id| here(id));
-        if missing.len() > MOST_MISSING {
+        // In a whole repository a missing object is damage, of which the packs may be a part.
+        let is_known = missing.is_empty() || self.objects.are_partial();
+        if !is_known || missing.len() > MOST_MISSING {
             return None;
         }
         missing.sort_unstable();

@@ -54,6 +54,13 @@ impl Objects {
         self.own
     }
 
+    /// Whether git left objects out on purpose when it cloned (`git clone --filter`).
+    pub(super) fn are_partial(&self) -> bool {
+        let files = std::fs::read_dir(self.below.join("pack")).into_iter().flatten();
+        let mut paths = files.flatten().map(|file| file.path());
+        paths.any(|path| path.extension().is_some_and(|extension| extension == "promisor"))
+    }
+
     /// The folder of the objects.
     pub(super) fn below(&self) -> &Path {
         &self.below

@@ -1,10 +1,5 @@
 //! The service whose tokens leak, and leaks made by hand.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it stands; clippy allows it in test functions alone"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

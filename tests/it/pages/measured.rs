@@ -1,8 +1,6 @@
 //! What the pages cost with 100,000 leaks in the store. Takes minutes, so it runs when it is named:
 //! `cargo test --release --test it -- --ignored --nocapture pages::measured`.
 
-#![expect(clippy::print_stdout, reason = "the figures are what it is run for")]
-
 use std::time::{Duration, Instant};
 
 use unleak::finding::Severity;
@@ -43,6 +41,29 @@ fn one(number: u32) -> Held {
     held
 }
 
+/// The pages that are asked for, one of them deep in the list.
+fn paths(deep: String) -> [String; 17] {
+    [
+        "/leaks".to_owned(),
+        deep,
+        "/leaks?state=live".to_owned(),
+        "/leaks?state=live&severity=critical".to_owned(),
+        "/leaks?severity=low".to_owned(),
+        "/leaks?waiting=yes".to_owned(),
+        "/leaks?service=example&state=dead".to_owned(),
+        "/leaks?q=settings_77777".to_owned(),
+        "/leaks?q=nothing-like-it".to_owned(),
+        page_of(11),
+        "/trends".to_owned(),
+        "/services".to_owned(),
+        "/policy".to_owned(),
+        "/organisations".to_owned(),
+        "/organisations/acme".to_owned(),
+        "/organisations/acme/tokens".to_owned(),
+        "/organisations/acme/audit".to_owned(),
+    ]
+}
+
 #[test]
 #[ignore = "takes minutes"]
 fn every_page_with_a_hundred_thousand_leaks() {
@@ -70,25 +91,7 @@ fn every_page_with_a_hundred_thousand_leaks() {
             "/leaks?behind={}.{}.{}",
             behind.at, behind.fingerprint, behind.rule
         );
-        let paths = [
-            "/leaks".to_owned(),
-            deep,
-            "/leaks?state=live".to_owned(),
-            "/leaks?state=live&severity=critical".to_owned(),
-            "/leaks?severity=low".to_owned(),
-            "/leaks?waiting=yes".to_owned(),
-            "/leaks?service=example&state=dead".to_owned(),
-            "/leaks?q=settings_77777".to_owned(),
-            "/leaks?q=nothing-like-it".to_owned(),
-            page_of(11),
-            "/trends".to_owned(),
-            "/services".to_owned(),
-            "/policy".to_owned(),
-            "/organisations".to_owned(),
-            "/organisations/acme".to_owned(),
-            "/organisations/acme/tokens".to_owned(),
-            "/organisations/acme/audit".to_owned(),
-        ];
+        let paths = paths(deep);
         for who in ["operator", "ann"] {
             let browser = site.browser(who);
             let more = ["/tasks".to_owned(), "/users".to_owned(), "/audit".to_owned()];

@@ -240,7 +240,11 @@ async fn item(
     notice.about = serde_json::to_value(&waiting)?;
     let said = slot(waiting.kind, channel);
     Ok(Ok(Item {
-        leaving: Leaving { notice, said },
+        leaving: Leaving {
+            notice,
+            said,
+            end: slot(Kind::Revoked, channel),
+        },
         leak,
         card,
         waiting,

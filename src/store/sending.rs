@@ -27,6 +27,8 @@ pub struct Leaving {
     pub notice: Outgoing,
     /// The slot of what it says by now: a first notice that waited may tell of the end.
     pub said: String,
+    /// The slot of the end: once that is told, nothing else is.
+    pub end: String,
 }
 
 /// Messages that were begun, and not yet ended.
@@ -90,6 +92,7 @@ impl Store {
                         "DELETE FROM outgoing WHERE fingerprint = $1 AND rule = $2 AND owner_key = $3 AND slot = $4",
                     );
                     one.notice.named(leave).run(&mut tx).await?;
+                    overtaken(&mut tx, one, now).await?;
                 }
                 Some(Turn::Busy) => move_to(&mut tx, one, "", Some(until)).await?,
                 Some(Turn::Doubtful) => move_to(&mut tx, one, "", None).await?,
@@ -130,12 +133,18 @@ impl Store {
         }
         let fresh = now.saturating_sub(self.stale)?.as_microsecond();
         let mut doubtful = notice.sending.is_some();
-        for slot in one.slots().filter(|slot| !ours.contains(&one.key(slot))) {
-            let state = sql(
-                "SELECT state, at FROM notices WHERE fingerprint = $1 AND rule = $2 AND owner_key = $3 AND channel = $4",
-            );
-            let state: Option<(String, i64)> = notice.named_as(state, slot).optional(&mut *tx).await?;
-            match state {
+        let free = |slot: &&str| !ours.contains(&one.key(slot));
+        if free(&one.end.as_str()) {
+            match state(tx, notice, &one.end).await? {
+                Some((state, _)) if state == "sent" => return Ok(Some(Turn::Over)),
+                Some((state, at)) if state == "claimed" && at >= fresh && one.said != one.end => {
+                    return Ok(Some(Turn::Busy));
+                }
+                _ => {}
+            }
+        }
+        for slot in one.slots().filter(free) {
+            match state(tx, notice, slot).await? {
                 Some((state, _)) if state == "sent" => return Ok(Some(Turn::Over)),
                 Some((state, at)) if state == "claimed" && notice.sending.is_none() => {
                     if at >= fresh {
@@ -249,6 +258,28 @@ async fn move_to(tx: &mut Open, one: &Leaving, sending: &str, due: Option<Timest
         .bind(sending)
         .bind(due.map(Timestamp::as_microsecond))
         .bind(text(&one.notice.about)?)
+        .run(tx)
+        .await?;
+    Ok(())
+}
+
+/// What became of a slot, and when.
+async fn state(tx: &mut Open, notice: &Outgoing, slot: &str) -> Result<Option<(String, i64)>> {
+    let state = sql(
+        "SELECT state, at FROM notices WHERE fingerprint = $1 AND rule = $2 AND owner_key = $3 AND channel = $4",
+    );
+    Ok(notice.named_as(state, slot).optional(tx).await?)
+}
+
+/// A message that was begun and lost, and whose end was told meanwhile, is not sent again.
+async fn overtaken(tx: &mut Open, one: &Leaving, now: Timestamp) -> Result<()> {
+    let settle = sql(
+        "UPDATE notices SET state = 'failed', at = $5, why = 'its end was told first' WHERE fingerprint = $1 \
+         AND rule = $2 AND owner_key = $3 AND channel = $4 AND state = 'claimed'",
+    );
+    one.notice
+        .named_as(settle, &one.notice.slot)
+        .bind(now.as_microsecond())
         .run(tx)
         .await?;
     Ok(())

@@ -292,6 +292,7 @@ async fn a_claim_that_a_crash_left_behind_is_taken_over_after_a_while_and_only_b
     let leaving: Vec<_> = leaving
         .map(|notice| Leaving {
             said: notice.slot.clone(),
+            end: format!("{}, revoked", notice.channel),
             notice,
         })
         .collect();

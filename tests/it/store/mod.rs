@@ -81,6 +81,7 @@ fn leaving(held: &Held, person: &str, channel: &str) -> Leaving {
     };
     Leaving {
         said: notice.slot.clone(),
+        end: format!("{}, revoked", notice.channel),
         notice,
     }
 }

@@ -18,6 +18,7 @@ async fn waiting(store: &Store, now: Timestamp) -> Vec<Leaving> {
     due.into_iter()
         .map(|notice| Leaving {
             said: notice.slot.clone(),
+            end: format!("{}, revoked", notice.channel),
             notice,
         })
         .collect()
@@ -91,6 +92,36 @@ async fn one_person_under_two_spellings_hears_once_and_another_channel_is_anothe
         (leak.notices[0].channel.as_str(), &leak.notices[0].owner),
         ("email", &owner("ada"))
     );
+}
+
+#[tokio::test]
+async fn a_message_that_was_begun_and_lost_is_not_sent_again_once_its_end_was_told() {
+    let (place, died) = fresh().await;
+    let store = place.open().await;
+    let leaks = recorded(&store, &["a"]).await;
+    let (found, end) = (
+        leaving(&leaks[0], "ada", "outbox"),
+        leaving(&leaks[0], "ada", "outbox, revoked"),
+    );
+    let queued = [found.notice.clone(), end.notice.clone()];
+    assert_eq!(store.queue_notices(&queued).await.unwrap(), 2);
+    let now = Timestamp::now();
+    assert_eq!(begin(&died, &[found], now).await, [true]);
+    let sending = store
+        .begin_sending(std::slice::from_ref(&end), true, now)
+        .await
+        .unwrap();
+    assert_eq!(sending.taken, [true]);
+    store
+        .end_sending(&sending, &[end], SendingEnded::Taken, now)
+        .await
+        .unwrap();
+    let later = now + SignedDuration::from_hours(1);
+    let again = waiting(&store, later).await;
+    assert_eq!(again.len(), 1, "nobody said how the first ended");
+    assert_eq!(begin(&store, &again, later).await, [false]);
+    let queue = store.notice_queue().await.unwrap();
+    assert_eq!((queue.waiting, queue.given_up), (0, 0));
 }
 
 #[tokio::test]

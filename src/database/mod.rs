@@ -1,6 +1,6 @@
 //! One face for the two databases: SQLite, and PostgreSQL where several processes share what they know.
 //!
-//! All SQL is written once, in the words that both understand, and leaves through [`Ask`]. A change begins by taking its
+//! All SQL is written once, in the words that both understand, and leaves through `Ask`. A change begins by taking its
 //! store's one write lock, so that changes queue up instead of failing. Nothing here knows a table.
 
 mod opening;

@@ -163,7 +163,7 @@ impl Page {
     }
 }
 
-/// [`reference`] of the text's beginning.
+/// [`reference()`] of the text's beginning.
 fn cut(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", reference(&text[..end])),

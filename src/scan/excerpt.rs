@@ -189,9 +189,9 @@ mod tests {
             ["a <> b … c", "a … b <> c"]
         );
         for (line, expected) in [
-            ("x SECRET password=hunter2!", "x <> password=…"),
+            ("x SECRET password=changeit", "x <> password=…"),
             (
-                "x SECRET \"db_passwd\": \"hunter2!\"}",
+                "x SECRET \"db_passwd\": \"changeit\"}",
                 "x <> \"db_passwd\": \"…\"}",
             ),
             ("SECRET postgres://bob:hunter2@db/x", "<> postgres://bob:…@db/x"),

@@ -1,7 +1,7 @@
 //! One blob in, its hits out: keywords first, then the pattern near them, then the rule's own judgement.
 //!
 //! The gate is one pass over the text for the keywords of all rules; what must stand beside a keyword is asked next
-//! ([`Plan`]), then, in one go, how the patterns of all its rules begin. A pattern only ever runs in windows around what
+//! (`Plan`), then, in one go, how the patterns of all its rules begin. A pattern only ever runs in windows around what
 //! is left, so that the cost follows what is in the text and not how many rules there are.
 
 use std::collections::{BTreeMap, HashMap};

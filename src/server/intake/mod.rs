@@ -1,6 +1,6 @@
 //! The doors by which others report leaks to us.
 //!
-//! Each door proves who sends, reads records, and hands them to [`Intake::take`], which asks what rule each token
+//! Each door proves who sends, reads records, and hands them to `Intake::take`, which asks what rule each token
 //! belongs to and whether it was issued here, and writes all of it down in one transaction before the sender hears
 //! anything. Nothing is verified, told or revoked here: that is the worker's, by the tasks that are written down with it.
 //! What must never happen here: a report believed without proof (but for the public page, which may only find what rules

@@ -1,7 +1,7 @@
 //! The pages for people: leaks and what is done about them, the services, the policy, the token service.
 //!
 //! They are made on the server and work without a script. Every route stands in one table ([`routes`]) with who may use
-//! it, and is asked through one door ([`door`]) that checks that; a handler never sees a request that was not let in. They
+//! it, and is asked through one door (`door`) that checks that; a handler never sees a request that was not let in. They
 //! contain no rule of the domain: what a button does is what the command line and the workers do. No page holds a secret,
 //! but a token that was just made, once.
 

@@ -120,7 +120,7 @@ pub struct Member<'a> {
     pub bytes: &'a [u8],
 }
 
-/// Takes what an [`Unpacking`] comes upon.
+/// Takes what an `Unpacking` comes upon.
 pub trait Taker {
     /// A member that is no archive itself.
     fn member(&mut self, member: Member<'_>);

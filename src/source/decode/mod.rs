@@ -1,8 +1,8 @@
 //! What a text says in another form: views of it, each with the way back to the exact bytes of the original.
 //!
 //! Pure and bounded. Every decoder passes over a text once behind a cheap gate; a view holds the decoded pieces with
-//! their surroundings ([`weave`]), is looked through again only around what was decoded, and what it is made of is
-//! known byte for byte ([`map`]). Decoded bytes that are neither text nor an archive are dropped. Must never panic or
+//! their surroundings (`weave`), is looked through again only around what was decoded, and what it is made of is
+//! known byte for byte (`map`). Decoded bytes that are neither text nor an archive are dropped. Must never panic or
 //! loop on any bytes, and never makes more than [`Bounds`] allow.
 
 mod concat;

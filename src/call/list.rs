@@ -1,6 +1,7 @@
 //! A list of the service, page by page, whole or not at all: an entry that was not seen could be the one that counts.
 
 use serde_json::Value;
+use url::Url;
 
 use super::{CallError, Caller, Reply, Values, expect};
 use crate::rule::Service;
@@ -48,6 +49,10 @@ pub async fn entries(
     list: &List<'_>,
     values: &Values,
 ) -> Result<Vec<Value>, ListError> {
+    let first = match list.next {
+        Some(Paging::Cursor { .. }) => Some(super::first_url(list.call, values)?),
+        _ => None,
+    };
     let mut entries = Vec::new();
     let mut reply = super::steps::send(caller, service, list.call, values).await?;
     for page in 1..=MOST_PAGES {
@@ -55,7 +60,10 @@ pub async fn entries(
             return Err(ListError::Answered(reply.status));
         }
         entries.extend(of_page(&reply, list.each)?);
-        let Some(next) = list.next.and_then(|paging| following(paging, &reply)) else {
+        let Some(next) = list
+            .next
+            .and_then(|paging| following(paging, first.as_ref(), &reply))
+        else {
             return Ok(entries);
         };
         if page == MOST_PAGES || entries.len() > MOST_ENTRIES {
@@ -84,13 +92,20 @@ fn of_page(reply: &Reply, each: &str) -> Result<Vec<Value>, ListError> {
 }
 
 /// The URL of the next page, if there is one.
-fn following(paging: &Paging, reply: &Reply) -> Option<String> {
+fn following(paging: &Paging, first: Option<&Url>, reply: &Reply) -> Option<String> {
+    let word = |pointer: &str| {
+        let found = expect::select(reply.json()?, pointer);
+        let text = found.first().and_then(|value| expect::text(value));
+        text.filter(|text| !text.is_empty())
+    };
     match paging {
         Paging::Link => reply.header("link").and_then(next_link),
-        Paging::Json(pointer) => expect::select(reply.json()?, pointer)
-            .first()
-            .and_then(|value| expect::text(value))
-            .filter(|url| !url.is_empty()),
+        Paging::Json(pointer) => word(pointer),
+        Paging::Cursor { at, parameter } => {
+            let mut next = first?.clone();
+            next.query_pairs_mut().append_pair(parameter, &word(at)?);
+            Some(next.into())
+        }
     }
 }
 

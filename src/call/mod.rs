@@ -240,3 +240,9 @@ impl Caller {
         self.send(service, call, filled, values, false).await
     }
 }
+
+/// The URL of a call, filled in.
+fn first_url(call: &CallFile, values: &Values) -> Result<Url, CallError> {
+    let values = &*sign::signed_values(call, values)?;
+    Ok(template::fill(call, values)?.url)
+}

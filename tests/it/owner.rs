@@ -96,6 +96,36 @@ async fn owners_of_an_organisation_are_listed_over_all_pages_without_invited_and
 }
 
 #[tokio::test]
+async fn a_list_that_goes_on_by_a_cursor_is_read_to_its_end() {
+    let server = MockServer::start().await;
+    let page = |names: &[&str], cursor: &str| {
+        let members: Vec<_> = names.iter().map(|name| member(name, "owner", false)).collect();
+        ResponseTemplate::new(200).set_body_json(json!({"members": members, "meta": {"next": cursor}}))
+    };
+    let first = Mock::given(path("/orgs/acme/members")).and(query_param_is_missing("cursor"));
+    let first = first.respond_with(page(&["olga"], "a=b&c"));
+    first.with_priority(2).expect(1).mount(&server).await;
+    for (cursor, answer) in [("a=b&c", page(&["otto"], "3")), ("3", page(&["oda"], ""))] {
+        let next = Mock::given(path("/orgs/acme/members"))
+            .and(query_param("query", "role:owner"))
+            .and(query_param("cursor", cursor));
+        next.respond_with(answer).expect(1).mount(&server).await;
+    }
+    let cursor = r#"next = { cursor = { at = "/meta/next", parameter = "cursor" } }"#;
+    let owners = OWNERS
+        .replace(r#"next = "link""#, cursor)
+        .replace(r#"each = "/*""#, r#"each = "/members/*""#);
+    assert!(
+        owners.contains(cursor) && owners.contains("/members/*"),
+        "{owners}"
+    );
+    let found = asked(&caller(with_operator(&server)), &rule(&owners), &held()).await;
+    let named: Vec<&str> = found.owners.iter().map(|owner| owner.name.as_str()).collect();
+    assert_eq!(named, ["mia", "olga", "otto", "oda"]);
+    assert_eq!(found.problems, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn without_the_operators_credential_nobody_is_asked_and_the_setting_is_named() {
     let server = MockServer::start().await;
     let found = asked(&caller(service(&[server.uri()])), &rule(OWNERS), &held()).await;

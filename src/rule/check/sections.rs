@@ -251,11 +251,21 @@ pub(super) fn list(place: &str, each: &str, next: Option<&Paging>, notes: &mut N
         format!("{place} each = {each:?} does not name the entries of a list"),
         "it is a JSON pointer that ends in /*",
     );
-    if let Some(Paging::Json(pointer)) = next {
+    if let Some(Paging::Json(pointer) | Paging::Cursor { at: pointer, .. }) = next {
         notes.add_unless(
             pointer.starts_with('/'),
             format!("{place} next = {pointer:?} is no JSON pointer"),
-            "say where the next page's URL stands",
+            "say where the next page's URL, or its cursor, stands",
+        );
+    }
+    if let Some(Paging::Cursor { parameter, .. }) = next {
+        notes.add_unless(
+            !parameter.is_empty()
+                && parameter
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && !b"&=?#%+".contains(&byte)),
+            format!("{place} next: {parameter:?} is no name of a parameter"),
+            "name the parameter of the URL that the cursor goes into",
         );
     }
 }

@@ -130,6 +130,13 @@ pub enum Paging {
     Link,
     /// A JSON pointer to the next page's URL.
     Json(String),
+    /// A word of the reply that goes into the query of the first page's URL; none, or an empty one, at the end.
+    Cursor {
+        /// JSON pointer to the word.
+        at: String,
+        /// The query's parameter.
+        parameter: String,
+    },
 }
 
 impl With {

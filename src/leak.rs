@@ -346,7 +346,7 @@ pub fn gather(findings: &[Finding], now: Timestamp) -> Vec<Held> {
             .entry((finding.fingerprint, &finding.rule))
             .or_insert_with(|| {
                 held.push(Held {
-                    leak: Leak::first(finding, now),
+                    leak: Leak::of(finding, now),
                     secret: finding.secret.clone(),
                     parts: finding.parts.clone(),
                     facts: finding.facts.clone(),
@@ -359,15 +359,22 @@ pub fn gather(findings: &[Finding], now: Timestamp) -> Vec<Held> {
 }
 
 impl Leak {
-    fn first(finding: &Finding, now: Timestamp) -> Self {
+    /// A leak of which nothing is known yet but that it was seen.
+    pub fn new(
+        fingerprint: Fingerprint,
+        rule: RuleId,
+        redacted: String,
+        severity: Severity,
+        seen: Timestamp,
+    ) -> Self {
         Self {
-            fingerprint: finding.fingerprint,
-            rule: finding.rule.clone(),
-            redacted: finding.redacted.clone(),
-            severity: finding.severity,
+            fingerprint,
+            rule,
+            redacted,
+            severity,
             sightings: Vec::new(),
-            first_seen: now,
-            last_seen: now,
+            first_seen: seen,
+            last_seen: seen,
             verdict: None,
             identity: Identity::default(),
             owners: Vec::new(),
@@ -375,5 +382,10 @@ impl Leak {
             revocation: None,
             containment: None,
         }
+    }
+
+    fn of(finding: &Finding, now: Timestamp) -> Self {
+        let (rule, redacted) = (finding.rule.clone(), finding.redacted.clone());
+        Self::new(finding.fingerprint, rule, redacted, finding.severity, now)
     }
 }

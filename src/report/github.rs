@@ -135,8 +135,8 @@ fn gaps(report: &Report, redactor: &Redactor, out: &mut dyn Write) -> Result<()>
     )?)
 }
 
-/// `::error file=a.txt,line=1::text`.
-fn command(kind: &str, properties: &[(&str, String)], text: &str) -> String {
+/// A command to the runner: `::error file=a.txt,line=1::text`.
+pub(crate) fn command(kind: &str, properties: &[(&str, String)], text: &str) -> String {
     let properties: Vec<String> = properties
         .iter()
         .map(|(name, value)| format!("{name}={}", escape_property(value)))

@@ -26,6 +26,9 @@ use anyhow::Result;
 use jiff::Timestamp;
 use serde::Serialize;
 
+pub(crate) use github::command;
+pub(crate) use redact::Redactor;
+
 use crate::finding::{Coverage, Finding, Mark, Origin, RuleCard, RuleId, Severity};
 use crate::leak::{Identity, Owner, Verdict};
 use crate::secret::Fingerprint;

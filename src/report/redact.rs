@@ -20,13 +20,13 @@ pub(super) const TOKEN: &str = "[REDACTED]";
 const SHORTEST: usize = 8;
 
 /// Every secret of one report, ready to be taken out of text.
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     secrets: Option<AhoCorasick>,
 }
 
 impl Redactor {
     /// Knows every secret of the report and the parts found with them.
-    pub(super) fn of(report: &Report) -> anyhow::Result<Self> {
+    pub(crate) fn of(report: &Report) -> anyhow::Result<Self> {
         // A placeholder is a word, and would be found where it means itself.
         let is_word = |finding: &&Finding| matches!(&finding.suppression, Some(Suppression::Refused(why)) if why.reason == "placeholder");
         let refused = report
@@ -81,7 +81,7 @@ impl Redactor {
     }
 
     /// The same for a terminal: what does not print is escaped too.
-    pub(super) fn line(&self, text: &str) -> String {
+    pub(crate) fn line(&self, text: &str) -> String {
         escape(&self.text(text))
     }
 }

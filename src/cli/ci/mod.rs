@@ -275,7 +275,7 @@ fn publish(args: &CiArgs, runner: &Runner, report: &Report, exit: Exit, out: &mu
     };
     if commands {
         annotate::quoted(out, |out| report::write(report, Format::Text, &options, out))?;
-        annotate::annotations(report, out)?;
+        report::write(report, Format::Github, &options, out)?;
     } else {
         report::write(report, Format::Text, &options, out).context("cannot write the report")?;
     }
@@ -283,7 +283,7 @@ fn publish(args: &CiArgs, runner: &Runner, report: &Report, exit: Exit, out: &mu
         return Ok(());
     };
     if let Some(file) = &github.summary {
-        summary::append(file, &summary::markdown(&runner.change.what, report, exit))?;
+        summary::append(file, &summary::markdown(&runner.change.what, report, exit)?)?;
     }
     if let Some(file) = &github.outputs {
         let figures = report.summary();

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cli::Exit;
 use crate::finding::{Finding, RuleCard};
 use crate::notify::review::Remark;
-use crate::report::Report;
+use crate::report::{Redactor, Report};
 
 /// Rows of the table; GitHub takes 1 MiB a step.
 const MOST_ROWS: usize = 500;
@@ -41,7 +41,10 @@ fn shown(text: &str) -> String {
 }
 
 /// What the run found, for its summary page.
-pub(super) fn markdown(what: &str, report: &Report, exit: Exit) -> String {
+pub(super) fn markdown(what: &str, report: &Report, exit: Exit) -> Result<String> {
+    // A branch, a path or a gap may repeat a secret.
+    let redactor = Redactor::of(report)?;
+    let shown = |text: &str| shown(&redactor.line(text));
     let figures = report.summary();
     let headline = match exit {
         _ if figures.leaks > 0 => format!(
@@ -62,7 +65,7 @@ pub(super) fn markdown(what: &str, report: &Report, exit: Exit) -> String {
     if !counted.is_empty() {
         text.push_str("\n| what | where | commit | severity |\n|---|---|---|---|\n");
         for finding in counted.iter().take(MOST_ROWS) {
-            text.push_str(&row(report, finding));
+            text.push_str(&row(report, finding, &shown));
         }
         if counted.len() > MOST_ROWS {
             let _ = writeln!(
@@ -89,7 +92,7 @@ pub(super) fn markdown(what: &str, report: &Report, exit: Exit) -> String {
             let _ = writeln!(text, "- {}: {}", shown(&skipped.what), shown(&skipped.why));
         }
     }
-    text
+    Ok(text)
 }
 
 fn scanned(report: &Report) -> String {
@@ -108,7 +111,7 @@ fn title(report: &Report, finding: &Finding) -> String {
     card(report, finding).map_or_else(|| finding.rule.to_string(), |card| card.title.clone())
 }
 
-fn row(report: &Report, finding: &Finding) -> String {
+fn row(report: &Report, finding: &Finding, shown: &dyn Fn(&str) -> String) -> String {
     let at = &finding.location;
     let commit = at
         .origin

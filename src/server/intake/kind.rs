@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::record::Record;
 use crate::finding::{Confidence, RuleId, Severity};
-use crate::leak::{Held, Identity, Leak};
+use crate::leak::{Held, Leak};
 use crate::rule::{Rule, RuleSet};
 use crate::scan::{Hit, Scanner};
 use crate::secret::{Fingerprint, FingerprintKey, Secret};
@@ -163,19 +163,6 @@ fn of_hit(hit: Hit, now: Timestamp) -> Held {
 
 /// A leak of this rule that nothing is known of yet.
 fn first(rule: &Rule, fingerprint: Fingerprint, secret: &Secret, now: Timestamp) -> Leak {
-    Leak {
-        fingerprint,
-        rule: rule.id.clone(),
-        redacted: secret.redacted(&rule.prefix),
-        severity: rule.severity,
-        sightings: Vec::new(),
-        first_seen: now,
-        last_seen: now,
-        verdict: None,
-        identity: Identity::default(),
-        owners: Vec::new(),
-        notices: Vec::new(),
-        revocation: None,
-        containment: None,
-    }
+    let redacted = secret.redacted(&rule.prefix);
+    Leak::new(fingerprint, rule.id.clone(), redacted, rule.severity, now)
 }

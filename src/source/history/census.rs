@@ -12,11 +12,10 @@ use std::sync::{Mutex, PoisonError};
 use git2::{ObjectType, Oid};
 
 use super::graph::DEEPEST;
-use super::offering::Sign;
 use super::pack::Pack;
 use super::parse;
 use super::read::{Objects, Reader};
-use super::unpack::{self, Glance, Glimpse, Hand, Known};
+use super::unpack::{self, Hand, Known};
 use crate::source::{Limits, Tally};
 
 /// Slots of what a thread met lately; trees name mostly what their neighbours name.
@@ -131,10 +130,6 @@ impl Walker<'_> {
 }
 
 impl Hand for Walker<'_> {
-    fn outside(&self, _: Oid, _: u64) -> Option<Vec<u8>> {
-        None
-    }
-
     fn take(&mut self, _: Oid, bytes: &[u8]) -> Known {
         self.tally.step();
         let packs = self.packs;
@@ -150,20 +145,6 @@ impl Hand for Walker<'_> {
         .is_some();
         None
     }
-
-    fn reach(&self) -> Option<usize> {
-        None
-    }
-
-    fn glance(&self, _: &Glimpse<'_>, _: &[Sign]) -> Option<Glance> {
-        None
-    }
-
-    fn holds(&self, _: &[u8], _: &[Sign]) -> bool {
-        true
-    }
-
-    fn pass(&self, _: usize) {}
 
     fn goes_on(&self) -> bool {
         self.tally.goes_on() && self.whole

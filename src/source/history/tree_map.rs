@@ -9,11 +9,10 @@ use std::sync::{Mutex, PoisonError};
 
 use git2::{ObjectType, Oid};
 
-use super::offering::Sign;
 use super::pack::Pack;
 use super::parse;
 use super::read::Objects;
-use super::unpack::{self, Glance, Glimpse, Hand, Known};
+use super::unpack::{self, Hand, Known};
 use crate::source::{Limits, Tally};
 
 /// Slots of what a thread met lately.
@@ -227,10 +226,6 @@ impl Drawer<'_> {
 }
 
 impl Hand for Drawer<'_> {
-    fn outside(&self, _: Oid, _: u64) -> Option<Vec<u8>> {
-        None
-    }
-
     fn take(&mut self, id: Oid, bytes: &[u8]) -> Known {
         self.tally.step();
         let shared = self.shared;
@@ -256,20 +251,6 @@ impl Hand for Drawer<'_> {
         self.whole &= read.is_some();
         None
     }
-
-    fn reach(&self) -> Option<usize> {
-        None
-    }
-
-    fn glance(&self, _: &Glimpse<'_>, _: &[Sign]) -> Option<Glance> {
-        None
-    }
-
-    fn holds(&self, _: &[u8], _: &[Sign]) -> bool {
-        true
-    }
-
-    fn pass(&self, _: usize) {}
 
     fn goes_on(&self) -> bool {
         self.tally.goes_on() && self.whole

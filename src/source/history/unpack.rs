@@ -21,22 +21,30 @@ use crate::source::Limits;
 /// Buffers of more bytes are not kept for the next object.
 const LARGE_BUFFER: usize = 16 << 20;
 
-/// What is done on one thread: reads bases that are not in the pack, and takes blobs.
+/// What is done on one thread: takes objects. Whole ones and from this pack alone, unless it says otherwise.
 pub(super) trait Hand {
     /// The content of an object of at most `largest` bytes that stands elsewhere.
-    fn outside(&self, id: Oid, largest: u64) -> Option<Vec<u8>>;
+    fn outside(&self, _id: Oid, _largest: u64) -> Option<Vec<u8>> {
+        None
+    }
     /// Takes a wanted object.
     fn take(&mut self, id: Oid, bytes: &[u8]) -> Known;
     /// How far a piece reaches that is a sign; nothing if every blob has to be taken whole.
-    fn reach(&self) -> Option<usize>;
+    fn reach(&self) -> Option<usize> {
+        None
+    }
     /// Looks at what is new in a blob against a base of which these signs are known; nothing if it has to be taken whole.
-    fn glance(&self, blob: &Glimpse<'_>, base: &[Sign]) -> Option<Glance>;
+    fn glance(&self, _blob: &Glimpse<'_>, _base: &[Sign]) -> Option<Glance> {
+        None
+    }
     /// Whether something may be found where one of these signs stands.
-    fn holds(&self, bytes: &[u8], open: &[Sign]) -> bool;
+    fn holds(&self, _bytes: &[u8], _open: &[Sign]) -> bool {
+        true
+    }
     /// Whether nobody has stopped the scan.
     fn goes_on(&self) -> bool;
     /// Counts a blob of so many bytes in which nothing is found.
-    fn pass(&self, length: usize);
+    fn pass(&self, _length: usize) {}
 }
 
 /// What a glance sees of a blob.

@@ -98,7 +98,7 @@ fn a_member_overrides_nothing_and_leaves_no_line_in_the_ledger() {
     let (page, max) = (page_of(1), site.browser("max"));
     let shown = max.get(&page).text;
     assert!(!shown.contains("<form class=\"ask\"") && !shown.contains("/plan/revoke"));
-    let before = site.actions(1);
+    let before = site.acts(1);
     for (path, fields) in [
         ("approve", vec![("action", "revoke")]),
         ("act/revoke", vec![("read", "yes")]),
@@ -109,7 +109,7 @@ fn a_member_overrides_nothing_and_leaves_no_line_in_the_ledger() {
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.text.contains("needs the role owner"), "{}", answer.text);
     }
-    assert_eq!(site.actions(1), before);
+    assert_eq!(site.acts(1), before);
     let refused = site.wait(site.tokens.audit_log()).unwrap();
     assert!(
         refused

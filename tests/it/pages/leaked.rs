@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::json;
 use unleak::finding::{RuleId, Severity};
-use unleak::leak::{Held, Identity, Leak, Owner, OwnerReason, Sighting};
+use unleak::leak::{Held, Leak, Owner, OwnerReason, Sighting};
 use unleak::secret::{FingerprintKey, Secret};
 
 use crate::support::local::{Asked, Said};
@@ -49,32 +49,6 @@ impl Service {
     }
 }
 
-pub(super) const RULES: &str = r#"
-[service]
-name = "Example"
-docs = "https://docs.example.com"
-
-[[rule]]
-id = "token"
-title = "Example token"
-pattern = '\b(?<secret>exm_[A-Za-z0-9]{24})\b'
-confidence = "high"
-severity = "critical"
-
-[verify]
-request = "GET {base}/me"
-headers = { Authorization = "Bearer {secret}" }
-live = [{ status = 200 }]
-dead = [{ status = 401, why = "revoked" }]
-identity = { principal = "/login", email = "/email", organisations = "/orgs/*" }
-
-[revoke]
-with = "secret"
-request = "POST {base}/revoke"
-body = '{"token":"{secret}"}'
-done = [{ status = 202 }]
-"#;
-
 /// The secret of a number.
 pub(super) fn secret(number: u32) -> String {
     ["exm_R", &format!("{number:023}")].concat()
@@ -83,22 +57,16 @@ pub(super) fn secret(number: u32) -> String {
 /// A leak of that secret that nobody asked about.
 pub(super) fn held(number: u32, place: &str) -> Held {
     let secret = Secret::new(secret(number));
-    let now = Timestamp::now();
     Held {
         leak: Leak {
-            fingerprint: FingerprintKey::new("a key of tests").fingerprint(&secret),
-            rule: RuleId::new("example", "token"),
-            redacted: secret.redacted("exm_"),
-            severity: Severity::Critical,
             sightings: vec![Sighting::reported(place)],
-            first_seen: now,
-            last_seen: now,
-            verdict: None,
-            identity: Identity::default(),
-            owners: Vec::new(),
-            notices: Vec::new(),
-            revocation: None,
-            containment: None,
+            ..Leak::new(
+                FingerprintKey::new("a key of tests").fingerprint(&secret),
+                RuleId::new("example", "token"),
+                secret.redacted("exm_"),
+                Severity::Critical,
+                Timestamp::now(),
+            )
         },
         secret,
         parts: BTreeMap::new(),

@@ -145,6 +145,7 @@ fn everybody_is_let_in_where_they_may_and_nowhere_else() {
                     ("GET", _) | (_, "nobody") => browser.send(method, &address(path), &[], &[]),
                     _ => browser.post(&address(path), &[]),
                 };
+                assert_ne!(answer.status, 503, "{who}: {method} {path}: {}", site.log());
                 let so = became(method, path, &answer);
                 assert_eq!(
                     so, row[column],
@@ -168,7 +169,7 @@ fn a_form_without_its_key_or_from_another_site_changes_nothing() {
     let site = Site::open(Kept::Sqlite, TWO_PEOPLE);
     let (browser, other) = (site.browser("operator"), site.browser("operator"));
     let (key, foreign) = (browser.key(), other.key());
-    let before = site.actions(1);
+    let before = site.acts(1);
     for (method, path, _) in MATRIX
         .iter()
         .filter(|(method, path, _)| *method == "POST" && *path != "/sign-in")
@@ -195,7 +196,7 @@ fn a_form_without_its_key_or_from_another_site_changes_nothing() {
         let json = browser.send("POST", &address, &[], &[("content-type", "application/json")]);
         assert!(json.status >= 400, "{path}: {}", json.status);
     }
-    assert_eq!(site.actions(1), before);
+    assert_eq!(site.acts(1), before);
     assert!(site.wait(site.store.stopped()).unwrap().is_none());
     assert_eq!(browser.get("/leaks").status, 200, "nobody was signed out");
 }

@@ -20,8 +20,9 @@ use unleak::token_service::model::{Role, Scopes, Time};
 use unleak::token_service::{Holder, NewToken, ServerKey, TokenService};
 
 pub(super) use super::client::{Answer, Browser};
-use super::leaked::{RULES, Service};
+use super::leaked::Service;
 pub(super) use super::leaked::{held, owner, page_of, secret};
+use crate::support::held::RULES;
 use crate::support::local::{Local, runtime};
 use crate::support::sought;
 use crate::support::tool::Tool;
@@ -216,6 +217,12 @@ impl Site {
         let held = held(number, "x");
         let lines = self.wait(self.store.timeline(held.leak.fingerprint, &held.leak.rule, 100));
         lines.unwrap().into_iter().map(|line| line.action).collect()
+    }
+
+    /// The same without the notices, which are sent all the while.
+    pub(super) fn acts(&self, number: u32) -> Vec<String> {
+        let actions = self.actions(number).into_iter();
+        actions.filter(|action| action != "told").collect()
     }
 
     pub(super) fn is_dead(&self, number: u32) -> bool {

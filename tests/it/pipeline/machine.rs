@@ -18,6 +18,7 @@ use unleak::secret::{FingerprintKey, Secret};
 use unleak::store::{Chain, Delivery, Known, Store, StoreKey, TakenIn};
 
 use super::outbox::{Heard, heard};
+use crate::support::held::RULES;
 use crate::support::local::{Asked, Local, Said, runtime};
 use crate::support::tool::{Ran, Tool};
 
@@ -78,32 +79,6 @@ impl Service {
         }
     }
 }
-
-pub(super) const RULES: &str = r#"
-[service]
-name = "Example"
-docs = "https://docs.example.com"
-
-[[rule]]
-id = "token"
-title = "Example token"
-pattern = '\b(?<secret>exm_[A-Za-z0-9]{24})\b'
-confidence = "high"
-severity = "critical"
-
-[verify]
-request = "GET {base}/me"
-headers = { Authorization = "Bearer {secret}" }
-live = [{ status = 200 }]
-dead = [{ status = 401, why = "revoked" }]
-identity = { principal = "/login", email = "/email", organisations = "/orgs/*" }
-
-[revoke]
-with = "secret"
-request = "POST {base}/revoke"
-body = '{"token":"{secret}"}'
-done = [{ status = 202 }]
-"#;
 
 /// The machine.
 pub(super) struct Machine {

@@ -22,7 +22,8 @@ use unleak::server::worker::Workers;
 use unleak::store::{Delivery, Store};
 use unleak::verify::Verifier;
 
-use super::machine::{EVERY, Machine, RULES, held};
+use super::machine::{EVERY, Machine, held};
+use crate::support::held::RULES;
 
 const RECORDS: usize = 100;
 const LEAKS: usize = 10_000;

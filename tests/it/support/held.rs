@@ -54,6 +54,33 @@ dead = [{ status = 401, why = "revoked" }]
 identity = { principal = "/login", email = "/email", organisations = "/orgs/*" }
 "#;
 
+/// A whole rule file of tokens that are alive until their service is told to revoke them.
+pub(crate) const RULES: &str = r#"
+[service]
+name = "Example"
+docs = "https://docs.example.com"
+
+[[rule]]
+id = "token"
+title = "Example token"
+pattern = '\b(?<secret>exm_[A-Za-z0-9]{24})\b'
+confidence = "high"
+severity = "critical"
+
+[verify]
+request = "GET {base}/me"
+headers = { Authorization = "Bearer {secret}" }
+live = [{ status = 200 }]
+dead = [{ status = 401, why = "revoked" }]
+identity = { principal = "/login", email = "/email", organisations = "/orgs/*" }
+
+[revoke]
+with = "secret"
+request = "POST {base}/revoke"
+body = '{"token":"{secret}"}'
+done = [{ status = 202 }]
+"#;
+
 /// A leak of [`token`], live, of the user `mia` of the organisation `acme`, seen in a file.
 pub(crate) fn held() -> Held {
     let secret = Secret::new(token());

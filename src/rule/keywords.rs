@@ -218,7 +218,7 @@ fn lengthen(run: &mut Vec<String>, part: &Hir) {
     }
 }
 
-/// The characters of a class of at most `most`, upper case folded into lower.
+/// The characters of a class of at most `most` that hold no end of a line, upper case folded into lower.
 fn small_class(class: &Class, most: u32) -> Option<Vec<String>> {
     let mut letters: Vec<char> = Vec::new();
     let ranges: Vec<(u32, u32)> = match class {
@@ -238,7 +238,9 @@ fn small_class(class: &Class, most: u32) -> Option<Vec<String>> {
         if matches!(start, 0x212A | 0x17F) && start == end {
             continue;
         }
-        if end - start >= most || end >= 0x80 {
+        // No keyword goes on into the next line, so that text can be looked at line by line (`scan::memory`).
+        let ends_lines = start == 0 || (start..=end).contains(&u32::from(b'\n'));
+        if end - start >= most || end >= 0x80 || ends_lines {
             return None;
         }
         letters.extend(

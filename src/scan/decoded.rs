@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::explain::Explained;
 use super::ignore;
 use super::line_hash;
-use super::matcher::{Hit, Scanner};
+use super::matcher::{Hit, Scanner, Text};
 use super::place::Lines;
 use crate::finding::{Confidence, ScanPath};
 use crate::source::archive::{self, Taker};
@@ -84,7 +84,7 @@ impl Unwrapper<'_> {
     }
 
     /// The same for a blob of the whole history, which is opened on request only.
-    pub(super) fn look_in_history(&self, blob: &Blob<'_>, name: &dyn Fn() -> String) -> Vec<Hit> {
+    pub(super) fn look_in_history(&self, blob: &Blob<'_>, text: Text, name: &dyn Fn() -> String) -> Vec<Hit> {
         if self.wanted.history {
             return self.look(blob, name);
         }
@@ -92,7 +92,10 @@ impl Unwrapper<'_> {
             self.tally.add_binary();
             return Vec::new();
         }
-        let mut hits = self.explained.look(blob.bytes);
+        let mut hits = match text {
+            Text::New => self.explained.look(blob.bytes),
+            Text::SeenBefore => self.scanner.look_again(blob.bytes),
+        };
         for hit in &mut hits {
             hit.inside.via = blob.form.name().to_owned();
         }

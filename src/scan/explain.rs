@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::matcher::{Candidate, Hit, Scanner, UNBOUNDED_REACH, Window};
+use super::matcher::{Candidate, Hit, Scanner, Text, UNBOUNDED_REACH, Window};
 use crate::finding::{Refusal, Suppression};
 use crate::rule::judge::assess;
 use crate::rule::{RuleSet, explain};
@@ -107,7 +107,7 @@ impl Scanner {
     fn passed_over(&self, text: &[u8], hits: &[Hit]) -> Vec<Hit> {
         let mut refused: Vec<(Candidate, Refusal)> = Vec::new();
         let mut passed: Vec<Candidate> = Vec::new();
-        for (rule, windows) in self.windows(text) {
+        for (rule, windows) in self.windows(text, Text::New) {
             for window in windows {
                 self.walk(rule, text, window, &mut passed, &mut refused);
             }

@@ -10,7 +10,7 @@ use anyhow::Result;
 use git2::{Oid, Repository};
 
 use super::Scan;
-use super::matcher::Hit;
+use super::matcher::{Hit, Text};
 use crate::finding::{Finding, Origin, RuleId, ScanPath};
 use crate::secret::Fingerprint;
 use crate::source::history::{History, Said, Suspicion};
@@ -42,16 +42,18 @@ impl Scan {
             }
             let hits: Mutex<HashMap<Oid, Vec<Hit>>> = Mutex::default();
             let unwrapper = self.unwrapper();
+            let whole = self.every_byte || self.unwrapping.history || scanner.explains();
+            let text = if whole { Text::New } else { Text::SeenBefore };
             let look = |blob: Blob<'_>| {
                 let Place::Object(id) = blob.place else { return };
-                let found = unwrapper.look_in_history(&blob, &|| format!("blob {id}"));
+                let found = unwrapper.look_in_history(&blob, text, &|| format!("blob {id}"));
                 if !found.is_empty() {
                     hits.lock()
                         .unwrap_or_else(PoisonError::into_inner)
                         .insert(id, found);
                 }
             };
-            if self.every_byte || self.unwrapping.history || scanner.explains() {
+            if whole {
                 history.visit(&self.limits, &self.tally, &look)?;
             } else {
                 let suspicion = Suspicion {

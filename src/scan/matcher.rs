@@ -6,10 +6,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use super::behind::{Behind, OFTEN};
+use super::calls::{Hot, Room};
 use super::decoded::Inside;
 use super::excerpt;
 use super::gate::Gate;
@@ -18,7 +17,6 @@ use super::line_hash;
 use super::parts;
 use super::place::{Lines, TextPlace};
 use super::plan::Plan;
-use super::probe::{Choice, Probe};
 use crate::finding::{Confidence, Excerpt, Parts, Suppression};
 use crate::rule::allow;
 use crate::rule::judge::judge;
@@ -61,33 +59,30 @@ pub struct Hit {
 /// The compiled rules.
 pub struct Scanner {
     pub(super) rules: Vec<Arc<Rule>>,
-    gate: Gate,
+    pub(super) gate: Gate,
     /// By the keyword's number in the gate: the rules that it calls.
-    called: Vec<Vec<usize>>,
+    pub(super) called: Vec<Vec<usize>>,
     /// By rule; read when the rule is first called.
     plans: Vec<OnceLock<Plan>>,
     /// By the keyword's number in the gate.
-    hot: Vec<Hot>,
+    pub(super) hot: Vec<Hot>,
+    /// Whether a keyword may stand on two lines.
+    pub(super) crosses_lines: bool,
     /// Rooms that no thread works in.
-    rooms: Mutex<Vec<Room>>,
+    pub(super) rooms: Mutex<Vec<Room>>,
     key: FingerprintKey,
     pub(super) least: Confidence,
 }
 
-/// How often a keyword was met, and what its rules look like behind it once that is often.
-#[derive(Default)]
-struct Hot {
-    met: AtomicU32,
-    probes: OnceLock<Vec<Option<Probe>>>,
+/// Whether much of a text was seen before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Text {
+    New,
+    SeenBefore,
 }
 
-/// What one thread works in.
-#[derive(Default)]
-struct Room {
-    choices: Vec<Choice>,
-    /// By the keyword's number in the gate.
-    behind: HashMap<usize, Behind>,
-}
+/// By rule: where it has to look.
+type Windows = BTreeMap<usize, Vec<Window>>;
 
 /// A match that its rule stands by.
 pub(super) struct Candidate {
@@ -113,8 +108,10 @@ impl Scanner {
                 called[place].push(i);
             }
         }
+        let crosses_lines = words.iter().any(|(word, _)| word.contains(['\n', '\0']));
         let gate = Gate::new(words);
         Self {
+            crosses_lines,
             rules: rules.rules.clone(),
             gate,
             hot: called.iter().map(|_| Hot::default()).collect(),
@@ -128,40 +125,6 @@ impl Scanner {
 
     pub(super) fn plan(&self, rule: usize) -> &Plan {
         self.plans[rule].get_or_init(|| Plan::of(&self.rules[rule]))
-    }
-
-    /// Calls `found` with every rule that may match around a keyword, and where the keyword stands.
-    pub(super) fn calls(&self, text: &[u8], mut found: impl FnMut(usize, Range<usize>)) {
-        let rooms = || self.rooms.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut room = rooms().pop().unwrap_or_default();
-        let Room { choices, behind } = &mut room;
-        self.gate.find(text, |keyword, start, end| {
-            let called = &self.called[keyword];
-            let mut ask = |rule: usize| {
-                if self.plan(rule).allows(text, &(start..end), choices) {
-                    found(rule, start..end);
-                }
-            };
-            match self.hot(keyword) {
-                Some(probes) => behind
-                    .entry(keyword)
-                    .or_insert_with(|| Behind::new(probes))
-                    .follow(probes, text, end, |number| ask(called[number])),
-                None => called.iter().for_each(|&rule| ask(rule)),
-            }
-        });
-        rooms().push(room);
-    }
-
-    /// What the rules of a keyword look like, if it is met often.
-    fn hot(&self, keyword: usize) -> Option<&[Option<Probe>]> {
-        let hot = &self.hot[keyword];
-        if hot.probes.get().is_none() && hot.met.fetch_add(1, Ordering::Relaxed) < OFTEN {
-            return None;
-        }
-        let rules = self.called[keyword].iter().map(|&rule| &self.rules[rule]);
-        let probes = || rules.map(|rule| Plan::loose(rule)).collect();
-        Some(hot.probes.get_or_init(probes))
     }
 
     /// Where a match of this rule may stand that this keyword is a sign of.
@@ -185,7 +148,15 @@ impl Scanner {
 
     /// Every secret in `text`, in the order of their places.
     pub fn look(&self, text: &[u8]) -> Vec<Hit> {
-        let windows = self.windows(text);
+        self.look_at(text, self.windows(text, Text::New))
+    }
+
+    /// The same for a text much of which was seen before, as in a history.
+    pub(super) fn look_again(&self, text: &[u8]) -> Vec<Hit> {
+        self.look_at(text, self.windows(text, Text::SeenBefore))
+    }
+
+    fn look_at(&self, text: &[u8], windows: Windows) -> Vec<Hit> {
         if windows.is_empty() {
             return Vec::new();
         }
@@ -203,11 +174,15 @@ impl Scanner {
     }
 
     /// Where each rule has to look: around its keywords, windows that touch joined.
-    pub(super) fn windows(&self, text: &[u8]) -> BTreeMap<usize, Vec<Window>> {
-        let mut windows: BTreeMap<usize, Vec<Window>> = BTreeMap::new();
-        self.calls(text, |rule, keyword| {
+    pub(super) fn windows(&self, text: &[u8], is: Text) -> Windows {
+        let mut windows = Windows::new();
+        let call = |rule, keyword| {
             windows.entry(rule).or_default().push(self.window(rule, &keyword));
-        });
+        };
+        match is {
+            Text::New => self.calls(text, call),
+            Text::SeenBefore => self.calls_again(text, call),
+        }
         windows.values_mut().for_each(join);
         windows
     }

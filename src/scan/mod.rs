@@ -5,6 +5,7 @@
 
 pub mod baseline;
 mod behind;
+mod calls;
 mod decoded;
 mod excerpt;
 pub mod exclude;
@@ -15,6 +16,7 @@ pub mod ignore;
 pub mod line_hash;
 mod listed;
 pub mod matcher;
+mod memory;
 mod origin;
 mod parts;
 mod place;

@@ -41,7 +41,7 @@ impl Scanner {
     /// Every place at which something may be found in a text that holds a piece of this one.
     pub fn signs(&self, text: &[u8]) -> Vec<Sign> {
         let mut signs = Vec::new();
-        self.calls(text, |rule, keyword| {
+        self.calls_again(text, |rule, keyword| {
             if self.is_suspect(rule, text, &keyword) {
                 signs.push(self.sign(rule, keyword));
             }

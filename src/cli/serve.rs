@@ -118,6 +118,9 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
     letters.abort();
     tokens.close().await;
     store.shut().await;
+    if let Some(traces) = context.traces {
+        traces.end().await;
+    }
     served
 }
 

@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        tables: include_str!("migrations/0005_traces.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 /// Tables in the words of SQLite that are translated, and what each database says in its own.

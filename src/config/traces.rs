@@ -113,9 +113,10 @@ impl TracesSection {
             return Ok(None);
         };
         let mut ignore = |name: &str, why: &str| ignored.push(format!("{name} is passed over: {why}"));
-        headers.extend(pairs(variables.exporter("HEADERS").unwrap_or_default()).map(|(name, value)| {
-            (name.to_lowercase(), Secret::new(value.as_bytes()))
-        }));
+        headers.extend(
+            pairs(variables.exporter("HEADERS").unwrap_or_default())
+                .map(|(name, value)| (name.to_lowercase(), Secret::new(value.as_bytes()))),
+        );
         if let Some(name) = variables.get("OTEL_TRACES_SAMPLER") {
             let ratio = variables.get("OTEL_TRACES_SAMPLER_ARG");
             match self::sampling(Some(name), ratio.and_then(|ratio| ratio.parse().ok())) {
@@ -178,7 +179,9 @@ impl TracesSection {
         all.extend(self.attributes.clone());
         let named = |name: Option<&str>| name.map(|name| ("service.name".to_owned(), name.to_owned()));
         all.extend(named(self.service_name.as_deref()));
-        all.extend(pairs(variables.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default()));
+        all.extend(pairs(
+            variables.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default(),
+        ));
         all.extend(named(variables.get("OTEL_SERVICE_NAME")));
         Ok(all.into_iter().collect())
     }
@@ -195,11 +198,21 @@ fn wanted(variables: &Variables, ignored: &mut Vec<String>) -> bool {
     }
     let mut wanted = true;
     for (name, value, known) in [
-        ("OTEL_TRACES_EXPORTER", variables.get("OTEL_TRACES_EXPORTER"), "otlp"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", variables.exporter("PROTOCOL"), "http/protobuf"),
+        (
+            "OTEL_TRACES_EXPORTER",
+            variables.get("OTEL_TRACES_EXPORTER"),
+            "otlp",
+        ),
+        (
+            "OTEL_EXPORTER_OTLP_PROTOCOL",
+            variables.exporter("PROTOCOL"),
+            "http/protobuf",
+        ),
     ] {
         if value.is_some_and(|value| value != known) {
-            ignored.push(format!("no traces are exported: of {name} only {known} is built in"));
+            ignored.push(format!(
+                "no traces are exported: of {name} only {known} is built in"
+            ));
             wanted = false;
         }
     }
@@ -271,7 +284,9 @@ mod tests {
 
     fn settings(file: &str, variables: &[(&str, &str)]) -> (Option<Settings>, Vec<String>) {
         let section: TracesSection = toml::from_str(file).unwrap();
-        let all = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let all = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut ignored = Vec::new();
         let settings = section.settings(&Variables::of(all), &mut ignored);
         (settings.unwrap(), ignored)
@@ -289,10 +304,7 @@ mod tests {
         assert!(none.is_none() && ignored.is_empty());
         let there = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318");
         assert!(settings("", &[there]).0.is_some());
-        for off in [
-            ("OTEL_SDK_DISABLED", "true"),
-            ("OTEL_TRACES_EXPORTER", "none"),
-        ] {
+        for off in [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")] {
             let (none, ignored) = settings("", &[there, off]);
             assert!(none.is_none() && ignored.is_empty(), "{off:?}");
         }
@@ -312,7 +324,13 @@ mod tests {
         let (own, _) = settings(file, &[]);
         let own = own.unwrap();
         assert_eq!(own.endpoint.as_str(), "http://127.0.0.1:1/otel/v1/traces");
-        assert_eq!((value(&own, "service.name"), value(&own, "deployment.environment.name")), ("a", "test"));
+        assert_eq!(
+            (
+                value(&own, "service.name"),
+                value(&own, "deployment.environment.name")
+            ),
+            ("a", "test")
+        );
         let set = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:2"),
             ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://c.example/in?x=1"),
@@ -330,12 +348,25 @@ mod tests {
         let set = set.unwrap();
         assert!(ignored.is_empty(), "{ignored:?}");
         assert_eq!(set.endpoint.as_str(), "https://c.example/in?x=1");
-        let headers: Vec<_> = set.headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+        let headers: Vec<_> = set
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.expose()))
+            .collect();
         assert_eq!(headers, [("authorization", &b"Basic abc"[..]), ("x-a", b"b")]);
         assert_eq!((set.timeout.as_millis(), set.gzip), (1500, true));
-        assert_eq!((value(&set, "service.name"), value(&set, "team")), ("b", "red,blue"));
-        let quarter = Sampling { as_parent: false, ratio: 0.25 };
-        assert_eq!((set.sampling, set.delay.as_millis(), set.queue, set.batch), (quarter, 100, 10, 10));
+        assert_eq!(
+            (value(&set, "service.name"), value(&set, "team")),
+            ("b", "red,blue")
+        );
+        let quarter = Sampling {
+            as_parent: false,
+            ratio: 0.25,
+        };
+        assert_eq!(
+            (set.sampling, set.delay.as_millis(), set.queue, set.batch),
+            (quarter, 100, 10, 10)
+        );
     }
 
     #[test]
@@ -353,9 +384,15 @@ mod tests {
         assert_eq!(kept.unwrap().endpoint.as_str(), "http://127.0.0.1:1/v1/traces");
         assert_eq!(ignored.len(), 5, "{ignored:?}");
         assert!(!ignored.concat().contains("password"));
-        for broken in ["endpoint = \"4318\"", "sampler = \"x\"", "ratio = 2", "sampel = \"x\""] {
+        for broken in [
+            "endpoint = \"4318\"",
+            "sampler = \"x\"",
+            "ratio = 2",
+            "sampel = \"x\"",
+        ] {
             let section: Result<TracesSection, _> = toml::from_str(broken);
-            let read = section.is_ok_and(|section| section.settings(&Variables::default(), &mut Vec::new()).is_ok());
+            let read =
+                section.is_ok_and(|section| section.settings(&Variables::default(), &mut Vec::new()).is_ok());
             assert!(!read, "{broken}");
         }
     }

@@ -116,8 +116,8 @@ impl Store {
         let until = now.checked_add(SignedDuration::try_from(lease)?)?;
         let id = random_id()?;
         let ask = match &self.pool {
-            Pool::Sqlite(_) => sql(CLAIM),
-            Pool::Postgres(_) => sql(CLAIM_SKIPPING),
+            Pool::Sqlite(..) => sql(CLAIM),
+            Pool::Postgres(..) => sql(CLAIM_SKIPPING),
         };
         let row: Option<ClaimRow> = ask
             .bind(&id)

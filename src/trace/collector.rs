@@ -50,7 +50,8 @@ impl Collector {
             .redirect(Policy::none())
             .no_proxy();
         if let Some(pem) = &settings.certificates {
-            let trusted = Certificate::from_pem_bundle(pem).context("the certificates for traces are no PEM")?;
+            let trusted =
+                Certificate::from_pem_bundle(pem).context("the certificates for traces are no PEM")?;
             client = client.tls_certs_merge(trusted);
         }
         Ok(Self {
@@ -107,7 +108,10 @@ impl HttpClient for Collector {
         };
         match (self.losing.swap(lost.is_some(), Ordering::Relaxed), lost) {
             (false, Some(why)) => {
-                tracing::warn!(why, "the collector takes no traces; they are dropped until it does");
+                tracing::warn!(
+                    why,
+                    "the collector takes no traces; they are dropped until it does"
+                );
             }
             (true, None) => tracing::warn!("the collector takes traces again"),
             _ => {}

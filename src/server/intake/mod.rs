@@ -270,7 +270,11 @@ impl Intake {
     async fn write(&self, door: &str, delivery: Delivery, leaks: Vec<Held>) -> Result<TakenIn, Refusal> {
         let span = info_span!(target: "traces", "take in", unleak.door = door, unleak.leaks = leaks.len(), unleak.again = Empty);
         let delivery = delivery.in_trace(Trace::current());
-        let taken = self.store.take_in(&delivery, &leaks).instrument(span.clone()).await;
+        let taken = self
+            .store
+            .take_in(&delivery, &leaks)
+            .instrument(span.clone())
+            .await;
         let taken = taken.map_err(|error| {
             tracing::error!(door, "a report could not be written down: {error:#}");
             Refusal::NotNow("the report could not be written down; nothing of it was", 60)

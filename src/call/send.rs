@@ -109,18 +109,14 @@ impl Caller {
             let started = Instant::now();
             // At each try anew: a signature holds for minutes.
             sign::sign(&mut filled, call, values)?;
-            let pinned = names
-                .pin(service, &filled.url, inner.settings.connect_timeout)
-                .await;
-            let span = span(call, &filled, tries);
-            let result = match pinned {
-                Ok(()) => {
-                    once(client, &filled, &inner.settings)
-                        .instrument(span.clone())
-                        .await
-                }
-                Err(error) => Err(error),
+            let asked = async {
+                names
+                    .pin(service, &filled.url, inner.settings.connect_timeout)
+                    .await?;
+                once(client, &filled, &inner.settings).await
             };
+            let span = span(call, &filled, tries);
+            let result = asked.instrument(span.clone()).await;
             drop(permit);
             told(&span, &result);
             // The template's text, which holds no value, and never the URL.

@@ -19,7 +19,9 @@ use crate::server::intake::{Clock, Intake, Parts};
 use crate::server::metrics::Metrics;
 use crate::server::pages::Pages;
 use crate::server::worker::Workers;
+use crate::store::Store;
 use crate::token_service::{ServerKey, Settings, TokenService};
+use crate::trace::export::Traces;
 
 /// Serve the embedded token service over HTTP, take in reports of leaks, and work on them
 #[derive(Debug, Args)]
@@ -116,12 +118,17 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
         tracing::error!(%error, "the workers ended badly");
     }
     letters.abort();
+    leave(tokens, store, context.traces).await;
+    served
+}
+
+/// Writes down what is still in memory, and tells the last traces.
+async fn leave(tokens: TokenService, store: Store, traces: Option<Traces>) {
     tokens.close().await;
     store.shut().await;
-    if let Some(traces) = context.traces {
+    if let Some(traces) = traces {
         traces.end().await;
     }
-    served
 }
 
 /// Tells people of many leaks in one message where the configuration says for how long to wait for more.

@@ -112,7 +112,6 @@ impl TracesSection {
         let (Some(endpoint), true) = (endpoint(variables, own, ignored), wanted(variables, ignored)) else {
             return Ok(None);
         };
-        let mut ignore = |name: &str, why: &str| ignored.push(format!("{name} is passed over: {why}"));
         headers.extend(
             pairs(variables.exporter("HEADERS").unwrap_or_default())
                 .map(|(name, value)| (name.to_lowercase(), Secret::new(value.as_bytes()))),
@@ -121,44 +120,24 @@ impl TracesSection {
             let ratio = variables.get("OTEL_TRACES_SAMPLER_ARG");
             match self::sampling(Some(name), ratio.and_then(|ratio| ratio.parse().ok())) {
                 Ok(named) => sampling = named,
-                Err(error) => ignore("OTEL_TRACES_SAMPLER", &format!("{error:#}")),
+                Err(error) => ignored.push(format!("OTEL_TRACES_SAMPLER is passed over: {error:#}")),
             }
         }
         if let Some(file) = variables.exporter("CERTIFICATE") {
             certificates = Some(files::read(file.as_ref()));
         }
-        let gzip = match variables.exporter("COMPRESSION") {
-            None | Some("none") => false,
-            Some("gzip") => true,
-            Some(_) => {
-                ignore("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip and none are known");
-                false
-            }
-        };
-        let mut number = |name: &str, value: Option<&str>| {
-            let number = value.map(str::parse::<u32>)?;
-            if !matches!(number, Ok(1..)) {
-                ignore(name, "it is no number above 0");
-            }
-            number.ok().filter(|number| *number > 0)
-        };
-        let milliseconds = |number: u32| Duration::from_millis(number.into());
-        let timeout = number("OTEL_EXPORTER_OTLP_TIMEOUT", variables.exporter("TIMEOUT"));
-        let mut batch = |name: &str| number(name, variables.get(name));
-        let delay = batch("OTEL_BSP_SCHEDULE_DELAY").map_or(DELAY, milliseconds);
-        let queue = batch("OTEL_BSP_MAX_QUEUE_SIZE").map_or(QUEUE, |number| number as usize);
-        let most = batch("OTEL_BSP_MAX_EXPORT_BATCH_SIZE").map_or(BATCH, |number| number as usize);
+        let batches = Batches::of(variables, ignored);
         Ok(Some(Settings {
             endpoint,
             headers,
             certificates: certificates.transpose()?.map(String::into_bytes),
-            timeout: timeout.map_or(TIMEOUT, milliseconds),
-            gzip,
+            timeout: batches.timeout,
+            gzip: is_packed(variables, ignored),
             attributes: self.resource(variables)?,
             sampling,
-            queue,
-            batch: most.min(queue),
-            delay,
+            queue: batches.queue,
+            batch: batches.most.min(batches.queue),
+            delay: batches.delay,
         }))
     }
 
@@ -185,6 +164,44 @@ impl TracesSection {
         all.extend(named(variables.get("OTEL_SERVICE_NAME")));
         Ok(all.into_iter().collect())
     }
+}
+
+/// How spans are gathered.
+struct Batches {
+    timeout: Duration,
+    delay: Duration,
+    queue: usize,
+    most: usize,
+}
+
+impl Batches {
+    fn of(variables: &Variables, ignored: &mut Vec<String>) -> Self {
+        let mut number = |name: &str, value: Option<&str>| {
+            let number = value.map(str::parse::<u32>)?;
+            if !matches!(number, Ok(1..)) {
+                ignored.push(format!("{name} is passed over: it is no number above 0"));
+            }
+            number.ok().filter(|number| *number > 0)
+        };
+        let milliseconds = |number: u32| Duration::from_millis(number.into());
+        let timeout = number("OTEL_EXPORTER_OTLP_TIMEOUT", variables.exporter("TIMEOUT"));
+        let mut of_spans = |name: &str| number(name, variables.get(name));
+        Self {
+            timeout: timeout.map_or(TIMEOUT, milliseconds),
+            delay: of_spans("OTEL_BSP_SCHEDULE_DELAY").map_or(DELAY, milliseconds),
+            queue: of_spans("OTEL_BSP_MAX_QUEUE_SIZE").map_or(QUEUE, |number| number as usize),
+            most: of_spans("OTEL_BSP_MAX_EXPORT_BATCH_SIZE").map_or(BATCH, |number| number as usize),
+        }
+    }
+}
+
+/// Whether batches are compressed.
+fn is_packed(variables: &Variables, ignored: &mut Vec<String>) -> bool {
+    let named = variables.exporter("COMPRESSION").unwrap_or("none");
+    if !["gzip", "none"].contains(&named) {
+        ignored.push("OTEL_EXPORTER_OTLP_COMPRESSION is passed over: gzip and none are known".to_owned());
+    }
+    named == "gzip"
 }
 
 /// Whether the variables let traces be exported in the one way that is built in.

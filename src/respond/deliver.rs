@@ -13,7 +13,7 @@ use super::Responder;
 use super::tell::{Waiting, shown, slot};
 use crate::finding::{RuleCard, RuleId};
 use crate::leak::{Leak, OwnerReason, Verdict};
-use crate::notify::{About, Channel, Kind};
+use crate::notify::{About, Channel, Kind, Message};
 use crate::rule::RuleSet;
 use crate::secret::Fingerprint;
 use crate::store::{Leaving, Outgoing, SendingEnded};
@@ -163,15 +163,7 @@ async fn send(
         return Ok(());
     };
     let message = to.notifier.message(&about)?;
-    let spans = spans(channel, &leaving, about.len());
-    let inner = spans.first().cloned().unwrap_or_else(Span::none);
-    let deliveries = to.notifier.send(&message, &[channel]).instrument(inner).await;
-    #[cfg(feature = "kill-points")]
-    crate::store::kill::point();
-    let failed = deliveries.into_iter().find_map(|delivery| delivery.result.err());
-    for span in spans {
-        span.record("unleak.taken", failed.is_none());
-    }
+    let failed = leave(to, channel, &message, &leaving, about.len()).await;
     let again: Vec<_> = leaving.iter().map(|one| again(one.notice.tries, now)).collect();
     let ended = match &failed {
         None => SendingEnded::Taken,
@@ -185,6 +177,26 @@ async fn send(
         said: said(channel, &first.notice, about.len(), failed),
     });
     Ok(())
+}
+
+/// Sends a message, within a span of each trace that led to it; why it was not taken, if it was not.
+async fn leave(
+    to: &Responder,
+    channel: Channel,
+    message: &Message,
+    leaving: &[Leaving],
+    leaks: usize,
+) -> Option<String> {
+    let spans = spans(channel, leaving, leaks);
+    let inner = spans.first().cloned().unwrap_or_else(Span::none);
+    let deliveries = to.notifier.send(message, &[channel]).instrument(inner).await;
+    #[cfg(feature = "kill-points")]
+    crate::store::kill::point();
+    let failed = deliveries.into_iter().find_map(|delivery| delivery.result.err());
+    for span in spans {
+        span.record("unleak.taken", failed.is_none());
+    }
+    failed
 }
 
 /// A span for each trace that led to this message: what is told of several leaks at once is part of all their traces.

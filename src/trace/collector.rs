@@ -84,7 +84,8 @@ impl Collector {
             .post(self.endpoint.clone())
             .headers(headers)
             .body(body);
-        let answer = self.runtime.block_on(sent.send());
+        // made within the runtime, whose clock it reads
+        let answer = self.runtime.block_on(async { sent.send().await });
         let answer = answer.map_err(reqwest::Error::without_url)?;
         let mut response = Response::builder().status(answer.status());
         if let Some(wait) = answer.headers().get(RETRY_AFTER) {

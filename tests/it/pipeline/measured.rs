@@ -73,9 +73,9 @@ fn memory(server: &Server, what: &str) -> usize {
     kib / 1024
 }
 
-/// A report of new tokens, as GitHub's records are.
-fn report(first: usize) -> String {
-    let records = (first..first + RECORDS).map(|number| {
+/// A report of so many new tokens, as GitHub's records are.
+fn report(first: usize, records: usize) -> String {
+    let records = (first..first + records).map(|number| {
         json!({
             "token": format!("exm_R{number:023}"),
             "type": "example_token",
@@ -95,7 +95,7 @@ async fn p99(reporter: &Reporter, servers: &[Server], rate: usize, next: &Arc<At
     while began.elapsed() < ROUND {
         let due = clock.tick().await;
         let first = next.fetch_add(RECORDS, Ordering::Relaxed);
-        let asked = reporter.asked(&servers[sent % servers.len()].base, &report(first), &[]);
+        let asked = reporter.asked(&servers[sent % servers.len()].base, &report(first, RECORDS), &[]);
         sent += 1;
         answers.spawn(async move {
             let answer = asked.send().await.unwrap();
@@ -149,6 +149,14 @@ fn reports_of_100_records_at_the_highest_rate_that_is_answered_within_a_second()
                     further
                 };
             }
+            let first = next.fetch_add(LEAKS, Ordering::Relaxed);
+            let began = Instant::now();
+            let asked = reporter.asked(&servers[0].base, &report(first, LEAKS), &[]);
+            assert_eq!(machine.wait(asked.send()).unwrap().status(), 200);
+            println!(
+                "{kept:?}, {count} receivers: one report of {LEAKS} records answered after {:.1?}",
+                began.elapsed()
+            );
             let store = machine.store();
             let written = machine.wait(store.backlog()).unwrap().waiting;
             assert_eq!(
@@ -197,7 +205,7 @@ fn ten_thousand(kept: Kept) {
     let began = Instant::now();
     for first in (0..LEAKS).step_by(RECORDS) {
         let answer = machine
-            .wait(reporter.asked(&server.base, &report(first), &[]).send())
+            .wait(reporter.asked(&server.base, &report(first, RECORDS), &[]).send())
             .unwrap();
         assert_eq!(answer.status(), 200);
     }

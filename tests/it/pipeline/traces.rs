@@ -151,6 +151,37 @@ fn through_two_processes(kept: Kept) -> (Machine, Collector, String) {
     (machine, collector, token)
 }
 
+/// What the spans of a leak that was revoked say, by OpenTelemetry's words and ours.
+fn assert_conventions(spans: &[(BTreeMap<String, String>, Span)]) {
+    let asked = named(spans, "POST /reports")[0];
+    let of = attributes(&asked.attributes);
+    assert_eq!(
+        (&*of["http.request.method"], &*of["http.route"]),
+        ("POST", "/reports")
+    );
+    assert_eq!((&*of["http.response.status_code"], asked.kind), ("200", 2));
+    let work = named(spans, "work on a leak")[0];
+    assert_eq!(hex(&work.parent_span_id), hex(&asked.span_id));
+    assert_eq!(attributes(&work.attributes)["unleak.ended"], "done");
+    let revoke = attributes(&named(spans, "revoke")[0].attributes);
+    assert_eq!(revoke["unleak.outcome"], "done");
+    let call = named(spans, "POST {base}/revoke")[0];
+    let of = attributes(&call.attributes);
+    assert_eq!(
+        (
+            &*of["http.response.status_code"],
+            &*of["server.address"],
+            call.kind
+        ),
+        ("202", "127.0.0.1", 3)
+    );
+    let told = attributes(&named(spans, "notify")[0].attributes);
+    assert_eq!(
+        (&*told["unleak.channel"], &*told["unleak.taken"]),
+        ("outbox", "true")
+    );
+}
+
 #[test]
 fn a_report_its_work_its_calls_and_its_notice_are_one_trace_that_the_reporter_began_also_after_a_restart() {
     for kept in EVERY {
@@ -186,33 +217,7 @@ fn a_report_its_work_its_calls_and_its_notice_are_one_trace_that_the_reporter_be
             processes.insert(resource["service.instance.id"].clone());
         }
         assert_eq!(processes.len(), 2);
-        let asked = named(&spans, "POST /reports")[0];
-        let of = attributes(&asked.attributes);
-        assert_eq!(
-            (&*of["http.request.method"], &*of["http.route"]),
-            ("POST", "/reports")
-        );
-        assert_eq!((&*of["http.response.status_code"], asked.kind), ("200", 2));
-        let work = named(&spans, "work on a leak")[0];
-        assert_eq!(hex(&work.parent_span_id), hex(&asked.span_id));
-        assert_eq!(attributes(&work.attributes)["unleak.ended"], "done");
-        let revoke = attributes(&named(&spans, "revoke")[0].attributes);
-        assert_eq!(revoke["unleak.outcome"], "done");
-        let call = named(&spans, "POST {base}/revoke")[0];
-        let of = attributes(&call.attributes);
-        assert_eq!(
-            (
-                &*of["http.response.status_code"],
-                &*of["server.address"],
-                call.kind
-            ),
-            ("202", "127.0.0.1", 3)
-        );
-        let told = attributes(&named(&spans, "notify")[0].attributes);
-        assert_eq!(
-            (&*told["unleak.channel"], &*told["unleak.taken"]),
-            ("outbox", "true")
-        );
+        assert_conventions(&spans);
     }
 }
 
@@ -246,7 +251,7 @@ fn asked_with(machine: &Machine, variables: &[(&str, &str)]) {
     let mut command = machine.serving();
     command.envs(variables.iter().copied());
     let server = machine.started(command);
-    assert_eq!(machine.get(&server, "/api/v1/check?scope=x").0, 401);
+    assert_eq!(machine.get(&server, "/api/v1/token?scope=x").0, 401);
     assert_eq!(machine.get(&server, "/healthz").0, 200);
     server.stop();
 }
@@ -283,7 +288,7 @@ fn the_standard_variables_switch_traces_on_name_the_service_and_choose_what_is_k
     let names: Vec<&str> = spans.iter().map(|(_, span)| span.name.as_str()).collect();
     assert_eq!(
         names,
-        ["GET /api/v1/check"],
+        ["GET /api/v1/token"],
         "and nothing of what instruments ask"
     );
     let (resource, _) = &spans[0];
@@ -312,7 +317,7 @@ fn a_collector_that_is_away_or_never_answers_is_felt_by_nobody() {
         command.env("OTEL_BSP_MAX_QUEUE_SIZE", "4");
         let server = machine.started(command);
         for _ in 0..100 {
-            assert_eq!(machine.get(&server, "/api/v1/check?scope=x").0, 401);
+            assert_eq!(machine.get(&server, "/api/v1/token?scope=x").0, 401);
         }
         let store = machine.store();
         let number = there.len();

@@ -42,7 +42,8 @@ Leaks and tasks are in [store] of the configuration, which several servers can s
 --report-to`), GitLab's /v1/revoke_tokens, POST /webhooks/github, and the page /found; docs/receiver.md is the way. \
 / is the dashboard ([serve.dashboard]): leaks with \
 what is known and done about them, for the organisations that whoever signs in is a member of, and for the operator all. \
-/openapi.json describes the API. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
+/openapi.json describes the API. Traces go to a collector of OpenTelemetry where [serve.traces] or \
+OTEL_EXPORTER_OTLP_ENDPOINT names one. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one [default: serve.listen, 127.0.0.1:8700]
     #[arg(long, value_name = "ADDR")]

@@ -11,10 +11,11 @@ pub mod export;
 use std::collections::HashMap;
 
 use opentelemetry::Context;
+use opentelemetry::context::FutureExt as _;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use tracing::Span;
+use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The header that carries a trace from one program to the next.
@@ -72,6 +73,11 @@ impl Trace {
         let span = context.span().span_context().clone();
         span.is_valid().then_some(span)
     }
+}
+
+/// Work that is spawned, in the trace and in the log's span of whoever sets it going: a task starts in neither.
+pub fn carried<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    work.with_current_context().in_current_span()
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ use crate::server::worker::Sign;
 use crate::store::{Delivery, Store, TakenIn};
 use crate::token_service::TokenService;
 use crate::token_service::api::Limiter;
-use crate::trace::Trace;
+use crate::trace::{Trace, carried};
 use arrival::Room;
 use feedback::Heard;
 use kind::{Kinds, unknown_kind};
@@ -208,7 +208,7 @@ impl Intake {
         }
         let intake = Arc::clone(self);
         let work = async move { intake.take_now(&door, delivery, batch).await };
-        match tokio::spawn(work.in_current_span()).await {
+        match tokio::spawn(carried(work)).await {
             Ok(heard) => heard,
             Err(_) => {
                 tracing::error!("taking a report in failed");
@@ -269,7 +269,7 @@ impl Intake {
     /// Writes leaks down with their delivery.
     async fn write(&self, door: &str, delivery: Delivery, leaks: Vec<Held>) -> Result<TakenIn, Refusal> {
         let span = info_span!(target: "traces", "take in", unleak.door = door, unleak.leaks = leaks.len(), unleak.again = Empty);
-        let delivery = delivery.in_trace(Trace::current());
+        let delivery = delivery.in_trace(span.in_scope(Trace::current));
         let taken = self
             .store
             .take_in(&delivery, &leaks)

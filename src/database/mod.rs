@@ -141,6 +141,8 @@ values! {
 pub(crate) struct Ask {
     sql: Cow<'static, str>,
     values: Vec<Value>,
+    /// Its values stand in it one after the other, each once.
+    in_order: bool,
 }
 
 /// Begins a statement.
@@ -148,6 +150,7 @@ pub(crate) fn sql(sql: &'static str) -> Ask {
     Ask {
         sql: Cow::Borrowed(sql),
         values: Vec::new(),
+        in_order: false,
     }
 }
 
@@ -156,6 +159,7 @@ pub(crate) fn sql_of(sql: String, values: Vec<Value>) -> Ask {
     Ask {
         sql: Cow::Owned(sql),
         values,
+        in_order: false,
     }
 }
 
@@ -179,6 +183,7 @@ pub(crate) fn sql_rows(before: &'static str, rows: usize, columns: usize, after:
     Ask {
         sql: Cow::Owned(sql),
         values: Vec::with_capacity(rows * columns),
+        in_order: true,
     }
 }
 
@@ -206,7 +211,7 @@ macro_rules! run {
             On::Pool(Pool::Sqlite($on_it, turns)) => {
                 let _turn = turns.take_for(&$self.sql).await?;
                 let $query = sqlx::$with(
-                    sqlx::AssertSqlSafe($self.sql),
+                    sqlx::AssertSqlSafe($self.for_sqlite()),
                     arguments!($self.values, sqlx::sqlite::SqliteArguments),
                 );
                 $done
@@ -221,7 +226,7 @@ macro_rules! run {
             On::Change(Open::Sqlite(change, _)) => {
                 let $on_it = &mut **change;
                 let $query = sqlx::$with(
-                    sqlx::AssertSqlSafe($self.sql),
+                    sqlx::AssertSqlSafe($self.for_sqlite()),
                     arguments!($self.values, sqlx::sqlite::SqliteArguments),
                 );
                 $done
@@ -243,6 +248,21 @@ impl Ask {
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
+    }
+
+    /// The statement as SQLite is told it. A value with a number is a name there, which the driver looks up anew for each
+    /// value among all the others: of thousands that took two thirds of the time of a report.
+    fn for_sqlite(&self) -> String {
+        if !self.in_order {
+            return self.sql.clone().into_owned();
+        }
+        let mut pieces = self.sql.split('$');
+        let mut sql = pieces.next().unwrap_or_default().to_owned();
+        for piece in pieces {
+            sql.push('?');
+            sql.push_str(piece.trim_start_matches(|digit: char| digit.is_ascii_digit()));
+        }
+        sql
     }
 
     /// No text that we keep or look for holds a NUL, which PostgreSQL could not even be asked about.

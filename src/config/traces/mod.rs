@@ -3,14 +3,18 @@
 //! A variable wins over the file. One that makes no sense is passed over and told of, because it is often set for all
 //! programs of a machine; a file that makes no sense is an error.
 
+mod variables;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use url::Url;
+
+pub(in crate::config) use variables::Variables;
+
+use variables::{Batches, is_packed, pairs, wanted};
 
 use super::files;
 use super::reports::SecretFrom;
@@ -20,11 +24,6 @@ use crate::trace::export::{Sampling, Settings};
 
 /// Below an endpoint that stands for all signals.
 const PATH: &str = "v1/traces";
-/// What the specification of OpenTelemetry names as defaults.
-const TIMEOUT: Duration = Duration::from_secs(10);
-const DELAY: Duration = Duration::from_secs(5);
-const QUEUE: usize = 2048;
-const BATCH: usize = 512;
 
 /// `[serve.traces]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -46,10 +45,6 @@ pub struct TracesSection {
     pub ratio: Option<f64>,
 }
 
-/// The variables of OpenTelemetry that are set, their values unread: headers are among them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Variables(BTreeMap<String, Secret>);
-
 /// What is to be done about traces.
 #[derive(Clone, Debug, Default)]
 pub struct Traced {
@@ -57,27 +52,6 @@ pub struct Traced {
     pub settings: Option<Settings>,
     /// Which variables were passed over, in a sentence each.
     pub ignored: Vec<String>,
-}
-
-impl Variables {
-    /// Of these names and values; an empty value is as good as none.
-    pub(super) fn of(all: impl Iterator<Item = (String, String)>) -> Self {
-        Self(
-            all.filter(|(name, value)| name.starts_with("OTEL_") && !value.trim().is_empty())
-                .map(|(name, value)| (name, Secret::new(value.trim().as_bytes())))
-                .collect(),
-        )
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name)?.expose_str()
-    }
-
-    /// The one for traces, else the one for all signals.
-    fn exporter(&self, name: &str) -> Option<&str> {
-        self.get(&format!("OTEL_EXPORTER_OTLP_TRACES_{name}"))
-            .or_else(|| self.get(&format!("OTEL_EXPORTER_OTLP_{name}")))
-    }
 }
 
 impl Config {
@@ -166,76 +140,6 @@ impl TracesSection {
     }
 }
 
-/// How spans are gathered.
-struct Batches {
-    timeout: Duration,
-    delay: Duration,
-    queue: usize,
-    most: usize,
-}
-
-impl Batches {
-    fn of(variables: &Variables, ignored: &mut Vec<String>) -> Self {
-        let mut number = |name: &str, value: Option<&str>| {
-            let number = value.map(str::parse::<u32>)?;
-            if !matches!(number, Ok(1..)) {
-                ignored.push(format!("{name} is passed over: it is no number above 0"));
-            }
-            number.ok().filter(|number| *number > 0)
-        };
-        let milliseconds = |number: u32| Duration::from_millis(number.into());
-        let timeout = number("OTEL_EXPORTER_OTLP_TIMEOUT", variables.exporter("TIMEOUT"));
-        let mut of_spans = |name: &str| number(name, variables.get(name));
-        Self {
-            timeout: timeout.map_or(TIMEOUT, milliseconds),
-            delay: of_spans("OTEL_BSP_SCHEDULE_DELAY").map_or(DELAY, milliseconds),
-            queue: of_spans("OTEL_BSP_MAX_QUEUE_SIZE").map_or(QUEUE, |number| number as usize),
-            most: of_spans("OTEL_BSP_MAX_EXPORT_BATCH_SIZE").map_or(BATCH, |number| number as usize),
-        }
-    }
-}
-
-/// Whether batches are compressed.
-fn is_packed(variables: &Variables, ignored: &mut Vec<String>) -> bool {
-    let named = variables.exporter("COMPRESSION").unwrap_or("none");
-    if !["gzip", "none"].contains(&named) {
-        ignored.push("OTEL_EXPORTER_OTLP_COMPRESSION is passed over: gzip and none are known".to_owned());
-    }
-    named == "gzip"
-}
-
-/// Whether the variables let traces be exported in the one way that is built in.
-fn wanted(variables: &Variables, ignored: &mut Vec<String>) -> bool {
-    let says = |name: &str, word: &str| {
-        let value = variables.get(name);
-        value.is_some_and(|value| value.eq_ignore_ascii_case(word))
-    };
-    if says("OTEL_SDK_DISABLED", "true") || says("OTEL_TRACES_EXPORTER", "none") {
-        return false;
-    }
-    let mut wanted = true;
-    for (name, value, known) in [
-        (
-            "OTEL_TRACES_EXPORTER",
-            variables.get("OTEL_TRACES_EXPORTER"),
-            "otlp",
-        ),
-        (
-            "OTEL_EXPORTER_OTLP_PROTOCOL",
-            variables.exporter("PROTOCOL"),
-            "http/protobuf",
-        ),
-    ] {
-        if value.is_some_and(|value| value != known) {
-            ignored.push(format!(
-                "no traces are exported: of {name} only {known} is built in"
-            ));
-            wanted = false;
-        }
-    }
-    wanted
-}
-
 /// Where spans are posted to.
 fn endpoint(variables: &Variables, own: Option<Url>, ignored: &mut Vec<String>) -> Option<Url> {
     let exact = variables.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT").map(address);
@@ -283,15 +187,6 @@ fn sampling(name: Option<&str>, ratio: Option<f64>) -> Result<Sampling> {
         _ => bail!("always_on, always_off, traceidratio, and each of them after parentbased_, are known"),
     };
     Ok(Sampling { as_parent, ratio })
-}
-
-/// `key=value,key2=value2`, as baggage is written.
-fn pairs(text: &str) -> impl Iterator<Item = (String, String)> + '_ {
-    text.split(',').filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        let read = |text: &str| percent_decode_str(text.trim()).decode_utf8_lossy().into_owned();
-        Some((read(name), read(value))).filter(|(name, _)| !name.is_empty())
-    })
 }
 
 #[cfg(test)]

@@ -197,6 +197,7 @@ fn assert_each_once(machine: &Machine, store: &Store) {
     assert!(!machine.log().contains("exm_R"));
 }
 
+#[expect(clippy::print_stdout, reason = "figures are for whoever asked for them")]
 fn ten_thousand(kept: Kept) {
     let (machine, _database) = machine(kept);
     let reporter = Reporter::of(&machine, "[notify]\noutbox = \"outbox\"\n");

@@ -30,16 +30,19 @@ use crate::support::sought;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const BEGUN: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
+/// The headers and the body of one batch.
+type Sent = (HeaderMap, Vec<u8>);
+
 /// A collector that keeps what it is sent.
 struct Collector {
     base: String,
-    sent: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
     _runtime: Runtime,
 }
 
 impl Collector {
     fn open() -> Self {
-        let sent = Arc::<Mutex<Vec<(HeaderMap, Vec<u8>)>>>::default();
+        let sent = Arc::<Mutex<Vec<Sent>>>::default();
         let log = Arc::clone(&sent);
         let take = move |headers: HeaderMap, body: Bytes| {
             log.lock().unwrap().push((headers, body.to_vec()));

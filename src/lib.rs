@@ -5,7 +5,7 @@
 //!
 //! | station | what it is |
 //! |---|---|
-//! | [`secret`], [`finding`], [`leak`] | the words |
+//! | [`secret`], [`finding`], [`leak`], [`trace`] | the words |
 //! | [`rule`] | what is known about services, as data |
 //! | [`source`] | where bytes come from |
 //! | [`scan`] | bytes in, findings out, on all cores |
@@ -46,4 +46,5 @@ pub mod server;
 pub mod source;
 pub mod store;
 pub mod token_service;
+pub mod trace;
 pub mod verify;

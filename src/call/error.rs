@@ -49,6 +49,20 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Its kind in one word, for instruments.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::MissingValue { .. } => "missing-value",
+            Self::NoBase { .. } => "no-base",
+            Self::Forbidden(_) => "forbidden",
+            Self::Invalid(_) => "invalid",
+            Self::Unreachable(_) => "unreachable",
+            Self::Network(_) => "network",
+            Self::TooLarge { .. } => "too-large",
+            Self::RateLimited { .. } => "rate-limited",
+        }
+    }
+
     /// Whether the service may have acted on the request.
     pub fn may_have_arrived(&self) -> bool {
         match self {

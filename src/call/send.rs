@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{ACCEPT, HeaderValue};
 use reqwest::{Client, ClientBuilder, Response};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::guard::{Names, Trust};
 use super::limit::{self, Next};
@@ -107,14 +109,16 @@ impl Caller {
             let started = Instant::now();
             // At each try anew: a signature holds for minutes.
             sign::sign(&mut filled, call, values)?;
-            let pinned = names
-                .pin(service, &filled.url, inner.settings.connect_timeout)
-                .await;
-            let result = match pinned {
-                Ok(()) => once(client, &filled, &inner.settings).await,
-                Err(error) => Err(error),
+            let asked = async {
+                names
+                    .pin(service, &filled.url, inner.settings.connect_timeout)
+                    .await?;
+                once(client, &filled, &inner.settings).await
             };
+            let span = span(call, &filled, tries);
+            let result = asked.instrument(span.clone()).await;
             drop(permit);
+            told(&span, &result);
             // The template's text, which holds no value, and never the URL.
             tracing::debug!(
                 service = service.name,
@@ -148,6 +152,38 @@ impl Caller {
                     return Err(CallError::RateLimited { retry_after });
                 }
             }
+        }
+    }
+}
+
+/// What is traced of a request: the template's text, which holds no value, and never the URL. The service does not hear
+/// of the trace.
+fn span(call: &CallFile, filled: &Filled, tries: u32) -> Span {
+    let template = call.request.split_once(' ').map_or("", |(_, address)| address);
+    info_span!(
+        target: "traces",
+        "call",
+        otel.name = call.request,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        http.request.method = filled.method.as_str(),
+        http.request.resend_count = (tries > 1).then(|| tries - 1),
+        http.response.status_code = Empty,
+        url.template = template,
+        server.address = filled.url.host_str(),
+        server.port = filled.url.port_or_known_default(),
+        error.r#type = Empty,
+    )
+}
+
+fn told(span: &Span, result: &Result<Reply, CallError>) {
+    match result {
+        Ok(reply) => {
+            span.record("http.response.status_code", i64::from(reply.status));
+        }
+        Err(error) => {
+            span.record("error.type", error.name());
+            span.record("otel.status_code", "ERROR");
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::filter::{LevelFilter, Targets};
-use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt};
+
+use crate::trace::export::SpanLayer;
 
 /// Flags that every command has.
 #[derive(Args, Clone, Debug)]
@@ -41,8 +43,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts the log; called once, first thing.
-pub(super) fn start(args: &LogArgs, color: bool) {
+/// Starts the log, and hands spans to whoever exports them; called once, first thing.
+pub(super) fn start(args: &LogArgs, color: bool, traces: Option<SpanLayer>) {
     let level = match (args.quiet, args.verbose) {
         (true, _) => LevelFilter::ERROR,
         (_, 0) => LevelFilter::WARN,
@@ -57,10 +59,10 @@ pub(super) fn start(args: &LogArgs, color: bool) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(color);
-    let log = tracing_subscriber::registry().with(told);
+    let log = tracing_subscriber::registry().with(traces);
     // A second start, in tests of the library, leaves the first one in place.
     let _ = match args.log_format {
-        LogFormat::Text => log.with(layer.without_time()).try_init(),
-        LogFormat::Json => log.with(layer.json()).try_init(),
+        LogFormat::Text => log.with(layer.without_time().with_filter(told)).try_init(),
+        LogFormat::Json => log.with(layer.json().with_filter(told)).try_init(),
     };
 }

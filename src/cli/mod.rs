@@ -47,8 +47,10 @@ pub use exit::Exit;
 
 use crate::call::Caller;
 use crate::config::Config;
+use crate::config::traces::Traced;
 use crate::rule::RuleSet;
 use crate::server;
+use crate::trace::export::Traces;
 
 /// Finds leaked tokens, proves which are alive, tells the people who can act, and kills them.
 #[derive(Debug, Parser)]
@@ -143,6 +145,8 @@ pub struct Context {
     pub rules: RuleSet,
     /// Whether nothing but errors is said.
     pub quiet: bool,
+    /// What exports traces, if anything does.
+    pub traces: Option<Traces>,
 }
 
 impl Context {
@@ -187,10 +191,19 @@ pub fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Result<Exit> {
     let config = Config::load(cli.config.as_deref())?;
+    let traced = match &cli.command {
+        Command::Serve(args) if !args.explain_policy => config.traces()?,
+        _ => Traced::default(),
+    };
+    let traces = traced.settings.as_ref().map(Traces::start).transpose()?;
     log::start(
         &cli.log,
         std::io::stderr().is_terminal() && !config.environment().plain,
+        traces.as_ref().map(Traces::layer),
     );
+    for ignored in traced.ignored {
+        tracing::warn!("{ignored}");
+    }
     let mut rules = if cli.command.reads_rules() {
         rules(&cli.rules)?
     } else {
@@ -204,6 +217,7 @@ fn run(cli: Cli) -> Result<Exit> {
         config,
         rules,
         quiet: cli.log.quiet,
+        traces,
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let exit = dispatch(cli.command, context, &mut out)?;

@@ -19,7 +19,9 @@ use crate::server::intake::{Clock, Intake, Parts};
 use crate::server::metrics::Metrics;
 use crate::server::pages::Pages;
 use crate::server::worker::Workers;
+use crate::store::Store;
 use crate::token_service::{ServerKey, Settings, TokenService};
+use crate::trace::export::Traces;
 
 /// Serve the embedded token service over HTTP, take in reports of leaks, and work on them
 #[derive(Debug, Args)]
@@ -40,7 +42,8 @@ Leaks and tasks are in [store] of the configuration, which several servers can s
 --report-to`), GitLab's /v1/revoke_tokens, POST /webhooks/github, and the page /found; docs/receiver.md is the way. \
 / is the dashboard ([serve.dashboard]): leaks with \
 what is known and done about them, for the organisations that whoever signs in is a member of, and for the operator all. \
-/openapi.json describes the API. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
+/openapi.json describes the API. Traces go to a collector of OpenTelemetry where [serve.traces] or \
+OTEL_EXPORTER_OTLP_ENDPOINT names one. It speaks plain HTTP: beyond this machine, put a proxy with TLS before it.")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one [default: serve.listen, 127.0.0.1:8700]
     #[arg(long, value_name = "ADDR")]
@@ -116,9 +119,17 @@ pub async fn run(args: ServeArgs, context: Context, out: &mut dyn Write) -> anyh
         tracing::error!(%error, "the workers ended badly");
     }
     letters.abort();
+    leave(tokens, store, context.traces).await;
+    served
+}
+
+/// Writes down what is still in memory, and tells the last traces.
+async fn leave(tokens: TokenService, store: Store, traces: Option<Traces>) {
     tokens.close().await;
     store.shut().await;
-    served
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
 }
 
 /// Tells people of many leaks in one message where the configuration says for how long to wait for more.

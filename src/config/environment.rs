@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::traces::Variables;
+
 /// What is taken from the environment, once.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -15,6 +17,8 @@ pub struct Environment {
     pub user: String,
     /// A pull request from a fork runs it, by what the CI system says: whoever wrote the commits chose what is scanned.
     pub fork: bool,
+    /// What OpenTelemetry's variables say.
+    pub(super) telemetry: Variables,
     /// The step at which the kill test wants the process to kill itself.
     #[cfg(feature = "kill-points")]
     pub kill_at: u64,
@@ -43,6 +47,7 @@ impl Environment {
                 .or_else(|| variable("USERNAME"))
                 .unwrap_or_else(|| "operator".to_owned()),
             fork: super::runner::is_fork(),
+            telemetry: Variables::of(variables()),
             #[cfg(feature = "kill-points")]
             kill_at: variable("UNLEAK_KILL_AT")
                 .and_then(|step| step.parse().ok())

@@ -12,6 +12,7 @@ pub mod project;
 pub mod reports;
 pub mod runner;
 mod services;
+pub mod traces;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -113,6 +114,8 @@ pub struct ServeSection {
     pub worker: WorkerSection,
     /// The pages.
     pub dashboard: dashboard::DashboardSection,
+    /// Where traces go.
+    pub traces: traces::TracesSection,
 }
 
 /// `[serve.worker]`.
@@ -154,6 +157,7 @@ impl Default for ServeSection {
             review: ReviewSettings::default(),
             worker: WorkerSection::default(),
             dashboard: dashboard::DashboardSection::default(),
+            traces: traces::TracesSection::default(),
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow, bail};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
-use super::Pool;
+use super::{Pool, Turns};
 
 /// How long a writer waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,8 +22,10 @@ impl Pool {
     /// Connects, and makes the file where there is none. `what` is how messages call it: "the store".
     pub(crate) async fn connect(url: &str, what: &str) -> Result<Self> {
         match url.split_once(':') {
-            Some(("sqlite", _)) => Ok(Self::Sqlite(sqlite(url, what).await?)),
-            Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(postgres(url, what).await?)),
+            Some(("sqlite", _)) => Ok(Self::Sqlite(sqlite(url, what).await?, Turns::new())),
+            Some(("postgres" | "postgresql", _)) => {
+                Ok(Self::Postgres(postgres(url, what).await?, Turns::new()))
+            }
             _ => bail!(
                 "{what} is a URL as sqlite:///var/lib/unleak/FILE or postgres://user@host/unleak; other databases are \
                  not built in"
@@ -99,6 +102,13 @@ async fn sqlite(url: &str, what: &str) -> Result<SqlitePool> {
     first_connection(pool_options, options)
         .await
         .map_err(|error| explain(error, url))
+}
+
+/// Makes a connection wait for others as long as it did when it was opened.
+pub(super) async fn wait_again(connection: &mut SqliteConnection) -> sqlx::Result<()> {
+    let text = format!("PRAGMA busy_timeout = {}", PATIENCE.as_millis());
+    sqlx::query(sqlx::AssertSqlSafe(text)).execute(connection).await?;
+    Ok(())
 }
 
 /// Two processes that make the same file at once can meet in the switch to WAL, where SQLite does not wait by itself.

@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 pub use code_owners::CodeOwners;
 pub use committer::{address, author, clean};
@@ -66,9 +68,13 @@ pub async fn find(
 ) -> Found {
     let mut found = Found::default();
     token_owner(held, &mut found);
-    organisation::ask(caller, rule, held, &mut found).await;
+    let span = info_span!(target: "traces", "find owners", unleak.owners = Empty);
+    organisation::ask(caller, rule, held, &mut found)
+        .instrument(span.clone())
+        .await;
     from_repository(held, root, &mut found);
     finish(&mut found, settings);
+    span.record("unleak.owners", found.owners.len());
     found
 }
 

@@ -1,6 +1,8 @@
 //! Carrying out an order: `Sending` is on the disk before anything leaves, the outcome right after.
 
 use anyhow::Result;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use super::Case;
 use crate::contain;
@@ -18,12 +20,21 @@ impl Case<'_> {
             self.say(format!("not sent: {stopped}; `unleak resume` lets it go on"));
             return Ok(false);
         }
-        let Some(ended) = self.send(order).await? else {
+        let span = info_span!(
+            target: "traces",
+            "act",
+            otel.name = %action,
+            unleak.rule = %self.held.leak.rule,
+            unleak.outcome = Empty,
+        );
+        let Some(ended) = self.send(order).instrument(span.clone()).await? else {
             self.say(format!(
                 "not sent: another run is at it, it was done before, or everything was just stopped ({action})"
             ));
             return Ok(false);
         };
+        span.record("unleak.outcome", ended.name());
+        drop(span);
         self.save(action, &ended).await?;
         let said = match &ended {
             Revocation::Done { with } => format!("{action}: done and proved ({with})"),

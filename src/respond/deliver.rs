@@ -1,20 +1,23 @@
 //! Sends what waits: claimed first, so that nobody hears twice; several leaks to one person in one message; what a
 //! channel does not take is tried again, later and later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::Responder;
 use super::tell::{Waiting, shown, slot};
 use crate::finding::{RuleCard, RuleId};
 use crate::leak::{Leak, OwnerReason, Verdict};
-use crate::notify::{About, Channel, Kind};
+use crate::notify::{About, Channel, Kind, Message};
 use crate::rule::RuleSet;
 use crate::secret::Fingerprint;
 use crate::store::{Leaving, Outgoing, SendingEnded};
+use crate::trace::Trace;
 
 /// Waits between the tries of a notice, as Standard Webhooks advises; after the last it is given up.
 const WAITS: [SignedDuration; 9] = [
@@ -160,10 +163,7 @@ async fn send(
         return Ok(());
     };
     let message = to.notifier.message(&about)?;
-    let deliveries = to.notifier.send(&message, &[channel]).await;
-    #[cfg(feature = "kill-points")]
-    crate::store::kill::point();
-    let failed = deliveries.into_iter().find_map(|delivery| delivery.result.err());
+    let failed = leave(to, channel, &message, &leaving, about.len()).await;
     let again: Vec<_> = leaving.iter().map(|one| again(one.notice.tries, now)).collect();
     let ended = match &failed {
         None => SendingEnded::Taken,
@@ -177,6 +177,44 @@ async fn send(
         said: said(channel, &first.notice, about.len(), failed),
     });
     Ok(())
+}
+
+/// Sends a message, within a span of each trace that led to it; why it was not taken, if it was not.
+async fn leave(
+    to: &Responder,
+    channel: Channel,
+    message: &Message,
+    leaving: &[Leaving],
+    leaks: usize,
+) -> Option<String> {
+    let spans = spans(channel, leaving, leaks);
+    let inner = spans.first().cloned().unwrap_or_else(Span::none);
+    let deliveries = to.notifier.send(message, &[channel]).instrument(inner).await;
+    #[cfg(feature = "kill-points")]
+    crate::store::kill::point();
+    let failed = deliveries.into_iter().find_map(|delivery| delivery.result.err());
+    for span in spans {
+        span.record("unleak.taken", failed.is_none());
+    }
+    failed
+}
+
+/// A span for each trace that led to this message: what is told of several leaks at once is part of all their traces.
+fn spans(channel: Channel, leaving: &[Leaving], leaks: usize) -> Vec<Span> {
+    let traces: BTreeSet<&Trace> = leaving.iter().map(|one| &one.notice.trace).collect();
+    let spans = traces.into_iter().map(|trace| {
+        let span = info_span!(
+            target: "traces",
+            "notify",
+            otel.kind = "producer",
+            unleak.channel = channel.name(),
+            unleak.leaks = leaks,
+            unleak.taken = Empty,
+        );
+        trace.leads_to(&span);
+        span
+    });
+    spans.collect()
 }
 
 /// How it went, for people.

@@ -20,6 +20,7 @@ pub use next::Next;
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tracing::{Instrument as _, info_span};
 
 use crate::call::Caller;
 use crate::finding::RuleId;
@@ -248,7 +249,8 @@ impl Case<'_> {
             let standing = self.to.standing(&self.held.leak).await?;
             let decision = policy::decide(&self.held.leak, &self.to.policy, &standing);
             self.decided = true;
-            self.write_down(&decision).await?;
+            let span = info_span!(target: "traces", "decide", unleak.decision = decision.name());
+            self.write_down(&decision).instrument(span).await?;
             self.say(format!("decision: {}", decision.why()));
             if matches!(decision, Decision::Record { .. }) {
                 return Ok(());

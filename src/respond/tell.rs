@@ -14,6 +14,7 @@ use crate::owner::{clean, contact_of};
 use crate::policy::{self, Escalate};
 use crate::revoke;
 use crate::store::Outgoing;
+use crate::trace::Trace;
 
 /// What a notice says besides the leak itself, as it waits in the store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -162,6 +163,7 @@ impl Case<'_> {
                 due_at: Some(self.to.notifier.due(leak.severity, Timestamp::now())),
                 tries: 0,
                 sending: None,
+                trace: Trace::current(),
             }));
         }
         Ok(notices)

@@ -186,13 +186,7 @@ impl Metrics {
     }
 
     pub(super) fn task_ended(&self, ended: &Ended, late: Duration, took: Duration) {
-        let outcome = match ended {
-            Ended::Done => "done",
-            Ended::Again { .. } => "again",
-            Ended::PutOff { .. } => "put-off",
-            Ended::Failed { .. } => "failed",
-            Ended::Dead { .. } => "dead",
-        };
+        let outcome = ended.name();
         self.0.ended.get_or_create(&Outcome { outcome }).inc();
         self.0.late.observe(late.as_secs_f64());
         self.0.work.observe(took.as_secs_f64());

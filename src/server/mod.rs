@@ -5,6 +5,7 @@ pub mod intake;
 pub mod letters;
 pub mod metrics;
 pub mod pages;
+mod traced;
 pub mod worker;
 
 use std::future::IntoFuture as _;
@@ -94,6 +95,7 @@ pub fn router_and(tokens: TokenService, limits: &Limits, health: Health, doors: 
             HeaderValue::from_static("nosniff"),
         ))
         .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(from_fn(traced::request))
 }
 
 /// Method and route alone: an address may hold a name, a query or a header may hold a token.

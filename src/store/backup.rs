@@ -14,7 +14,7 @@ impl Store {
     /// # Errors
     /// A file that is there already, no space, and PostgreSQL, which has tools of its own.
     pub async fn back_up(&self, file: &Path) -> Result<()> {
-        let Pool::Sqlite(pool) = &self.pool else {
+        let Pool::Sqlite(pool, _) = &self.pool else {
             bail!(
                 "{} is PostgreSQL: back it up with pg_dump, or by whatever your server has",
                 self.shown

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::listed::{self, News};
 use super::rows::{load, one, text};
 use super::{Store, leak_name};
-use crate::database::{Ask, Pool, sql};
+use crate::database::{Ask, sql};
 use crate::finding::RuleId;
 use crate::leak::{Held, Identity, Leak, Owner, Verdict};
 use crate::secret::Fingerprint;
@@ -139,12 +139,8 @@ impl Store {
         .bind(Timestamp::now().as_microsecond());
         self.save(update, fingerprint, rule, "closed", &json!({ "why": why }))
             .await?;
-        // The write-ahead log still has the page as it was; a busy reader only puts this off.
-        if let Pool::Sqlite(pool) = &self.pool
-            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(pool).await
-        {
-            tracing::debug!(%error, "the write-ahead log was not emptied");
-        }
+        // SQLite's write-ahead log still has the page as it was.
+        self.log.empty(&self.pool).await;
         Ok(())
     }
 

@@ -29,6 +29,11 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: "",
         postgres: "",
     },
+    Migration {
+        tables: include_str!("migrations/0005_traces.sql"),
+        sqlite: "",
+        postgres: "",
+    },
 ];
 
 /// Tables in the words of SQLite that are translated, and what each database says in its own.
@@ -82,11 +87,11 @@ pub(super) async fn migrate(pool: &Pool, shown: &str) -> Result<()> {
 
 async fn run(change: &mut Open, tables: &str, sqlite: &str, postgres: &str) -> sqlx::Result<()> {
     match change {
-        Open::Sqlite(change) => {
+        Open::Sqlite(change, _) => {
             let text = format!("{tables}\n{sqlite}");
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **change).await?;
         }
-        Open::Postgres(change) => {
+        Open::Postgres(change, _) => {
             let text = format!("{}\n{postgres}", translated(tables));
             sqlx::raw_sql(AssertSqlSafe(text)).execute(&mut **change).await?;
         }

@@ -15,6 +15,7 @@ pub mod kill;
 mod leaks;
 mod ledger;
 mod listed;
+mod log;
 mod migrate;
 mod notices;
 mod outgoing;
@@ -65,6 +66,7 @@ pub struct Store {
     shown: Arc<str>,
     /// After how long a message that was begun and not ended is taken for lost.
     stale: SignedDuration,
+    log: log::Log,
 }
 
 impl Store {
@@ -88,6 +90,7 @@ impl Store {
             actor: "unleak".into(),
             shown: shown.into(),
             stale: LOST_AFTER,
+            log: log::Log::default(),
         };
         store.take_on(&keys).await?;
         store.list_all().await?;
@@ -111,6 +114,7 @@ impl Store {
 
     /// Ends all connections; what was committed is in the file. Dropping the store does the same without waiting.
     pub async fn shut(&self) {
+        self.log.empty_at_last(&self.pool).await;
         self.pool.close().await;
     }
 

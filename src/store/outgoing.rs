@@ -14,6 +14,7 @@ use crate::database::{Ask, Open, sql};
 use crate::finding::RuleId;
 use crate::leak::Owner;
 use crate::secret::Fingerprint;
+use crate::trace::Trace;
 
 /// A notice that is to be sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,8 @@ pub struct Outgoing {
     pub tries: u32,
     /// The message in which it was to leave, if one was begun and never heard of again; `None` for a new one.
     pub sending: Option<String>,
+    /// The trace of the work that wrote it down.
+    pub trace: Trace,
 }
 
 #[derive(FromRow)]
@@ -49,6 +52,7 @@ struct Row {
     due_at: Option<i64>,
     tries: i64,
     sending: String,
+    trace: String,
 }
 
 /// What is waiting in the queue, for people and their instruments.
@@ -106,7 +110,7 @@ impl Store {
     /// that channel, so that they leave together. What was tried before waits for its own time. At most `limit`.
     pub async fn notices_due(&self, now: Timestamp, limit: u32) -> Result<Vec<Outgoing>> {
         let rows = sql(
-            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending FROM outgoing \
+            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending, trace FROM outgoing \
              WHERE due_at <= $1 OR (due_at IS NOT NULL AND sending = '' AND tries = 0 AND EXISTS ( \
                  SELECT 1 FROM outgoing AS due WHERE due.owner_key = outgoing.owner_key \
                  AND due.channel = outgoing.channel AND due.due_at <= $1)) \
@@ -125,7 +129,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<Outgoing>> {
         let rows = sql(
-            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending FROM outgoing \
+            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending, trace FROM outgoing \
              WHERE fingerprint = $1 AND rule = $2 AND due_at IS NOT NULL AND (sending = '' OR due_at <= $3) ORDER BY id",
         )
         .bind(fingerprint.to_string())
@@ -137,7 +141,7 @@ impl Store {
     /// All that stands in the queue about this leak: what waits, what is being sent, and what was given up.
     pub async fn notices_left(&self, fingerprint: Fingerprint, rule: &RuleId) -> Result<Vec<Outgoing>> {
         let rows = sql(
-            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending FROM outgoing \
+            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending, trace FROM outgoing \
              WHERE fingerprint = $1 AND rule = $2 ORDER BY id",
         )
         .bind(fingerprint.to_string())
@@ -158,7 +162,7 @@ impl Store {
     /// The notices that were tried often enough and given up: a person should look.
     pub async fn notices_given_up(&self) -> Result<Vec<Outgoing>> {
         let rows = sql(
-            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending FROM outgoing \
+            "SELECT fingerprint, rule, channel, slot, owner, about, due_at, tries, sending, trace FROM outgoing \
              WHERE due_at IS NULL ORDER BY id",
         );
         self.rows(rows).await
@@ -224,8 +228,8 @@ impl Store {
 /// One notice into the queue; how many are new.
 async fn queue(tx: &mut Open, notice: &Outgoing) -> Result<u64> {
     let put = sql(
-        "INSERT INTO outgoing (fingerprint, rule, owner_key, slot, channel, owner, about, due_at, tries, sending) \
-         SELECT $1, $2, $3, $4, $5, $6, $7, $8, 0, '' WHERE NOT EXISTS (SELECT 1 FROM notices WHERE fingerprint = $1 \
+        "INSERT INTO outgoing (fingerprint, rule, owner_key, slot, channel, owner, about, due_at, trace, tries, sending) \
+         SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, 0, '' WHERE NOT EXISTS (SELECT 1 FROM notices WHERE fingerprint = $1 \
          AND rule = $2 AND owner_key = $3 AND channel = $4 AND state <> 'failed') \
          ON CONFLICT (fingerprint, rule, owner_key, slot) DO UPDATE SET due_at = excluded.due_at, tries = 0 \
          WHERE outgoing.due_at IS NULL",
@@ -236,6 +240,7 @@ async fn queue(tx: &mut Open, notice: &Outgoing) -> Result<u64> {
         .bind(text(&notice.owner)?)
         .bind(text(&notice.about)?)
         .bind(notice.due_at.map(Timestamp::as_microsecond))
+        .bind(notice.trace.as_str())
         .run(tx)
         .await
         .with_context(|| format!("cannot queue a notice about {}", notice.fingerprint))
@@ -269,6 +274,7 @@ impl Row {
             due_at: self.due_at.map(Timestamp::from_microsecond).transpose()?,
             tries: u32::try_from(self.tries)?,
             sending: (!self.sending.is_empty()).then_some(self.sending),
+            trace: Trace::read(&self.trace),
         })
     }
 }

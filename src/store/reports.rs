@@ -18,6 +18,7 @@ use crate::database::{MOST_ROWS, Open, sql, sql_rows};
 use crate::finding::RuleId;
 use crate::leak::{Held, Revocation, Verdict};
 use crate::secret::Fingerprint;
+use crate::trace::Trace;
 
 /// One message that came in by a door, by what makes it this one.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,6 +29,7 @@ pub struct Delivery {
     /// SHA-256 of the body.
     content: String,
     issued: Vec<Option<bool>>,
+    trace: Trace,
 }
 
 impl Delivery {
@@ -39,7 +41,15 @@ impl Delivery {
             id: String::new(),
             content: digest(body),
             issued: Vec::new(),
+            trace: Trace::default(),
         }
+    }
+
+    /// The same, as part of this trace, in which what is to be done about it goes on.
+    #[must_use]
+    pub fn in_trace(mut self, trace: Trace) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// The same, with what the door learnt of each leak, in their order: whether its token was ever issued by whoever is
@@ -154,7 +164,7 @@ impl Store {
             return Ok(TakenIn::Again(known));
         }
         let written = self.write(&mut tx, &batch).await?;
-        want(&mut tx, &batch, &written).await?;
+        want(&mut tx, &batch, &written, &delivery.trace).await?;
         let outcome: Vec<Known> = batch
             .places
             .iter()
@@ -223,10 +233,12 @@ impl Store {
 type KnownRow = (String, Option<i64>, Option<String>, Option<String>);
 
 const PUT: &str = "INSERT INTO tasks (fingerprint, rule, state, wanted, put_at, due_at, wakes, attempts, lease, \
-     lease_until, why, sealed) VALUES";
+     lease_until, why, trace, sealed) VALUES";
 
 const PUT_AGAIN: &str = "ON CONFLICT (fingerprint, rule) DO UPDATE SET wanted = tasks.wanted + excluded.wakes, \
      sealed = COALESCE(excluded.sealed, tasks.sealed), \
+     trace = CASE WHEN tasks.trace = '' OR (tasks.why <> '' AND excluded.wakes = 1) \
+         THEN excluded.trace ELSE tasks.trace END, \
      put_at = CASE WHEN tasks.state = 'dead' THEN excluded.put_at ELSE tasks.put_at END, \
      attempts = CASE WHEN tasks.state = 'dead' THEN 0 ELSE tasks.attempts END, \
      due_at = CASE WHEN tasks.state = 'dead' THEN excluded.due_at \
@@ -235,12 +247,13 @@ const PUT_AGAIN: &str = "ON CONFLICT (fingerprint, rule) DO UPDATE SET wanted = 
      state = CASE WHEN tasks.state = 'dead' THEN 'due' ELSE tasks.state END";
 
 /// Puts the tasks of leaks, or wakes those that are there and of which something new is known. One that waits after a
-/// failure waits on: being reported again is no reason to ask a service sooner than it allowed.
-async fn want(tx: &mut Open, batch: &Batch, written: &[Written]) -> Result<()> {
+/// failure waits on: being reported again is no reason to ask a service sooner than it allowed. The work belongs to the trace of
+/// the report that it waits for: the first one, and, once that was worked on, the one that woke it.
+async fn want(tx: &mut Open, batch: &Batch, written: &[Written], trace: &Trace) -> Result<()> {
     let now = Timestamp::now().as_microsecond();
     let all: Vec<_> = batch.leaks.iter().zip(&batch.sealed).zip(written).collect();
     for some in all.chunks(MOST_ROWS) {
-        let mut put = sql_rows(PUT, some.len(), 12, PUT_AGAIN);
+        let mut put = sql_rows(PUT, some.len(), 13, PUT_AGAIN);
         for ((held, sealed), written) in some {
             put = put
                 .bind(held.leak.fingerprint.to_string())
@@ -254,6 +267,7 @@ async fn want(tx: &mut Open, batch: &Batch, written: &[Written]) -> Result<()> {
                 .bind("")
                 .bind(0_i64)
                 .bind("")
+                .bind(trace.as_str())
                 // A closed leak no longer keeps its secret, and being seen again does not bring it back.
                 .bind(written.closed.then(|| (*sealed).clone()));
         }

@@ -18,6 +18,7 @@ use crate::database::{Ask, Pool, sql};
 use crate::finding::RuleId;
 use crate::leak::Held;
 use crate::secret::Fingerprint;
+use crate::trace::Trace;
 
 /// A task that this worker holds, until its lease ends or [`Store::end_task`].
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// How long after it was due it was claimed.
     pub late: Duration,
+    /// The trace in which its work goes on.
+    pub trace: Trace,
     wanted: i64,
     lease: String,
     sealed: Option<Vec<u8>>,
@@ -68,6 +71,19 @@ pub enum Ended {
     },
 }
 
+impl Ended {
+    /// `done`, `again`, `put-off`, `failed` or `dead`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Again { .. } => "again",
+            Self::PutOff { .. } => "put-off",
+            Self::Failed { .. } => "failed",
+            Self::Dead { .. } => "dead",
+        }
+    }
+}
+
 #[derive(FromRow)]
 struct ClaimRow {
     fingerprint: String,
@@ -76,20 +92,21 @@ struct ClaimRow {
     due_at: i64,
     wanted: i64,
     sealed: Option<Vec<u8>>,
+    trace: String,
 }
 
 const CLAIM: &str = "UPDATE tasks SET state = 'running', lease = $1, lease_until = $2, attempts = attempts + 1 \
      WHERE (fingerprint, rule) = (SELECT fingerprint, rule FROM tasks \
          WHERE (state = 'due' AND due_at <= $3) OR (state = 'running' AND lease_until <= $3) \
          ORDER BY due_at LIMIT 1) \
-     RETURNING fingerprint, rule, attempts, due_at, wanted, sealed";
+     RETURNING fingerprint, rule, attempts, due_at, wanted, sealed, trace";
 
 /// The same where others claim at the same moment: each takes another one, and nobody waits.
 const CLAIM_SKIPPING: &str = "UPDATE tasks SET state = 'running', lease = $1, lease_until = $2, attempts = attempts + 1 \
      WHERE (fingerprint, rule) = (SELECT fingerprint, rule FROM tasks \
          WHERE (state = 'due' AND due_at <= $3) OR (state = 'running' AND lease_until <= $3) \
          ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED) \
-     RETURNING fingerprint, rule, attempts, due_at, wanted, sealed";
+     RETURNING fingerprint, rule, attempts, due_at, wanted, sealed, trace";
 
 impl Store {
     /// Claims the task that has been due longest, for so long; `None` if none is due. Tasks whose lease ended without
@@ -99,8 +116,8 @@ impl Store {
         let until = now.checked_add(SignedDuration::try_from(lease)?)?;
         let id = random_id()?;
         let ask = match &self.pool {
-            Pool::Sqlite(_) => sql(CLAIM),
-            Pool::Postgres(_) => sql(CLAIM_SKIPPING),
+            Pool::Sqlite(..) => sql(CLAIM),
+            Pool::Postgres(..) => sql(CLAIM_SKIPPING),
         };
         let row: Option<ClaimRow> = ask
             .bind(&id)
@@ -121,6 +138,7 @@ impl Store {
                 late: Duration::from_micros(
                     u64::try_from(now.as_microsecond() - row.due_at).unwrap_or_default(),
                 ),
+                trace: Trace::read(&row.trace),
                 wanted: row.wanted,
                 lease: id,
                 sealed: row.sealed,

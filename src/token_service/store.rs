@@ -244,8 +244,8 @@ async fn migrate(pool: &Pool) -> std::result::Result<(), sqlx::migrate::MigrateE
     // the leaks of `store` may live in the same database and count their own migrations
     migrator.dangerous_set_table_name("token_service_migrations");
     match pool {
-        Pool::Sqlite(pool) => migrator.run(pool).await,
-        Pool::Postgres(pool) => {
+        Pool::Sqlite(pool, _) => migrator.run(pool).await,
+        Pool::Postgres(pool, _) => {
             let in_its_words = migrator.migrations.iter().map(|migration| {
                 let text = translated(migration.sql.as_str());
                 Migration::new(

@@ -20,6 +20,8 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 pub use answers::{Answers, Kept};
 pub use judge::{identity, judge};
@@ -128,10 +130,13 @@ impl Verifier {
 
     async fn question(&self, rule: &Rule, held: &Held, probe: bool) -> Answer {
         let offline = judge::offline(rule, held);
-        let (verdict, mut identity) = match self.verdict(rule, held, probe).await {
+        let span = info_span!(target: "traces", "verify", unleak.rule = %rule.id, unleak.verdict = Empty);
+        let said = self.verdict(rule, held, probe).instrument(span.clone()).await;
+        let (verdict, mut identity) = match said {
             Ok(answer) => answer,
             Err(reason) => (Verdict::unknown(reason), Identity::default()),
         };
+        span.record("unleak.verdict", verdict.name());
         identity.merge(offline);
         identity.over_privileged = weigh::beyond_use(rule, &identity);
         Answer { verdict, identity }

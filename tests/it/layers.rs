@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The words: every row but their own may use all of them.
-const WORDS: &[&str] = &["secret", "finding", "leak"];
+const WORDS: &[&str] = &["secret", "finding", "leak", "trace"];
 
 /// What the life of a leak and the doors may use.
 const STAGES: &[&str] = &[
@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&[&str]])] = &[
     ("secret", &[]),
     ("finding", &[&["secret"]]),
     ("leak", &[&["secret", "finding"]]),
+    ("trace", &[&["secret"]]),
     // knowledge
     ("rule", &[WORDS]),
     // stages: between them only the arrows of design.md section 3

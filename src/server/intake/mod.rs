@@ -32,7 +32,8 @@ use axum::http::Method;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use tracing::Instrument as _;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 pub use clock::Clock;
 
@@ -46,6 +47,7 @@ use crate::server::worker::Sign;
 use crate::store::{Delivery, Store, TakenIn};
 use crate::token_service::TokenService;
 use crate::token_service::api::Limiter;
+use crate::trace::{Trace, carried};
 use arrival::Room;
 use feedback::Heard;
 use kind::{Kinds, unknown_kind};
@@ -206,7 +208,7 @@ impl Intake {
         }
         let intake = Arc::clone(self);
         let work = async move { intake.take_now(&door, delivery, batch).await };
-        match tokio::spawn(work.in_current_span()).await {
+        match tokio::spawn(carried(work)).await {
             Ok(heard) => heard,
             Err(_) => {
                 tracing::error!("taking a report in failed");
@@ -266,10 +268,18 @@ impl Intake {
 
     /// Writes leaks down with their delivery.
     async fn write(&self, door: &str, delivery: Delivery, leaks: Vec<Held>) -> Result<TakenIn, Refusal> {
-        let taken = self.store.take_in(&delivery, &leaks).await.map_err(|error| {
+        let span = info_span!(target: "traces", "take in", unleak.door = door, unleak.leaks = leaks.len(), unleak.again = Empty);
+        let delivery = delivery.in_trace(span.in_scope(Trace::current));
+        let taken = self
+            .store
+            .take_in(&delivery, &leaks)
+            .instrument(span.clone())
+            .await;
+        let taken = taken.map_err(|error| {
             tracing::error!(door, "a report could not be written down: {error:#}");
             Refusal::NotNow("the report could not be written down; nothing of it was", 60)
         })?;
+        span.record("unleak.again", taken.is_again());
         self.metrics.taken_in(door, &taken);
         self.bell.wake();
         Ok(taken)

@@ -21,6 +21,7 @@ use crate::leak::Leak;
 use crate::policy::{self, Action};
 use crate::respond::Responder;
 use crate::secret::Fingerprint;
+use crate::trace::carried;
 
 type Key = (Fingerprint, RuleId);
 
@@ -197,7 +198,7 @@ async fn begin(pages: &Arc<Pages>, leak: &Leak, action: Action, by: &str) -> Res
     let detail = json!({ "action": action.to_string() });
     store.append("confirmed", name, &detail).await?;
     let (pages, leak, by) = (Arc::clone(pages), leak.clone(), by.to_owned());
-    tokio::spawn(async move {
+    let work = async move {
         if let Err(error) = carried_out(&pages, &leak, action, &by).await {
             tracing::warn!(rule = %leak.rule, fingerprint = %leak.fingerprint, "what a person asked for was not done: {error:#}");
             let detail = json!({ "why": format!("{error:#}") });
@@ -207,7 +208,8 @@ async fn begin(pages: &Arc<Pages>, leak: &Leak, action: Action, by: &str) -> Res
             }
         }
         drop(hold);
-    });
+    };
+    tokio::spawn(carried(work));
     Ok(())
 }
 

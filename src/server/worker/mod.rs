@@ -15,6 +15,8 @@ use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::metrics::Metrics;
 use crate::config::WorkerSection;
@@ -177,12 +179,28 @@ impl Workers {
         };
         // More may be waiting than this one.
         self.sign.wake();
+        let span = info_span!(
+            target: "traces",
+            "work on a leak",
+            otel.kind = "consumer",
+            unleak.rule = %task.rule,
+            unleak.fingerprint = %task.fingerprint,
+            unleak.attempt = task.attempt,
+            unleak.ended = Empty,
+        );
+        task.trace.leads_to(&span);
+        self.done(task, stop).instrument(span).await?;
+        Ok(true)
+    }
+
+    /// Works on a task and writes down how it ended.
+    async fn done(&self, task: Claimed, stop: &mut watch::Receiver<bool>) -> Result<()> {
         let began = Instant::now();
         let before = self.store().leak(task.fingerprint, &task.rule).await?;
         let Ran::Ended(ended, response) = self.work(&task, stop).await? else {
             tracing::warn!(rule = %task.rule, fingerprint = %task.fingerprint, "the lease of a task was lost");
             self.metrics.task_lost();
-            return Ok(true);
+            return Ok(());
         };
         if let Some(response) = &response {
             self.metrics.responded(before.as_ref(), &response.leak);
@@ -193,10 +211,11 @@ impl Workers {
             task.late,
             began.elapsed(),
         );
+        Span::current().record("unleak.ended", ended.name());
         tracing::info!(
             rule = %task.rule, fingerprint = %task.fingerprint, attempt = task.attempt, ended = ?ended, "a task ended"
         );
-        Ok(true)
+        Ok(())
     }
 
     /// Runs the life of the task's leak, renewing the lease meanwhile.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::machine::{Kept, Machine};
+use super::machine::{EVERY, Kept, Machine};
 
 #[test]
 fn what_was_given_up_is_listed_with_its_reason_and_put_again_by_a_person() {
@@ -88,6 +88,60 @@ fn a_copy_of_the_store_opens_with_the_same_key_and_holds_no_secret_in_clear() {
     let listed = machine.unleak(&["tasks", "list"]).out;
     assert_eq!(listed.lines().count(), 2, "{listed}");
     assert_eq!(machine.unleak(&["ledger", "verify"]).code, 0);
+}
+
+/// Copies the store with the tools of its database, and gives the copy's URL.
+fn copied(machine: &Machine, kept: Kept) -> String {
+    match kept {
+        Kept::Sqlite => {
+            assert_eq!(machine.unleak(&["store", "backup", "copy.db"]).code, 0);
+            format!("sqlite:{}/copy.db", machine.tool.path().display())
+        }
+        #[cfg(feature = "postgres-tests")]
+        Kept::Postgres => {
+            let run = |program: &str, url: &str, args: &[&str]| {
+                let program = crate::support::postgres::binaries().join(program);
+                let mut command = machine.tool.command(program.to_str().unwrap());
+                let ran = command.args(["-d", url]).args(args).output().unwrap();
+                assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+            };
+            run("pg_dump", &machine.url, &["-f", "copy.sql"]);
+            let copy = machine.wait(crate::support::postgres::new_database());
+            run("psql", &copy, &["-q", "-v", "ON_ERROR_STOP=1", "-f", "copy.sql"]);
+            copy
+        }
+    }
+}
+
+#[test]
+fn a_store_that_is_restored_goes_on_where_the_copy_was_made_and_nothing_is_revoked_twice() {
+    for kept in EVERY {
+        let mut machine = Machine::new(*kept);
+        let store = machine.store();
+        machine.report(&store, &[1, 2], "https://example.com/a");
+        let copy = copied(&machine, *kept);
+        let server = machine.serve();
+        machine.until_done(&store);
+        server.stop();
+        machine.url = copy;
+        machine.configure("[notify]\noutbox = \"outbox\"\n");
+        let restored = machine.store();
+        let server = machine.serve();
+        machine.until_done(&restored);
+        server.stop();
+        assert_eq!(
+            machine.service.state().revoked.len(),
+            2,
+            "the copy knew of no revocation"
+        );
+        let leaks = machine.wait(restored.all()).unwrap();
+        for leak in &leaks {
+            let known = machine.wait(restored.known(leak.fingerprint)).unwrap();
+            assert!(known[0].closed, "{kept:?} {leak:#?}");
+        }
+        assert_eq!(leaks.len(), 2);
+        assert_eq!(machine.unleak(&["ledger", "verify"]).code, 0);
+    }
 }
 
 #[test]

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use serde_json::json;
+
 use super::machine::{EVERY, Kept, Machine};
+use super::reporter::Reporter;
 
 /// Steps that are tried at the same time.
 const AT_ONCE: usize = 4;
@@ -47,6 +50,49 @@ fn a_server_killed_at_any_step_leaves_one_notice_and_one_revocation_behind_once_
         });
         let steps = next.load(Ordering::SeqCst);
         assert!(steps > 25, "the life of a leak has more steps than {steps}");
+    }
+}
+
+/// Reports to a server that kills itself at this step while it takes the report in, and again until somebody answers;
+/// whether it was killed before it answered.
+fn killed_before_it_answers(kept: Kept, step: u64) -> bool {
+    let machine = Machine::new(kept);
+    let reporter = Reporter::of(&machine, "[notify]\noutbox = \"outbox\"\n");
+    let records =
+        [1, 2].map(|number| json!({ "token": format!("exm_R{number:023}"), "type": "x", "url": "" }));
+    let send = |base: &str| {
+        let asked = reporter.asked(base, &json!(records).to_string(), &[]);
+        let answer = machine.wait(asked.send());
+        answer.is_ok_and(|answer| answer.status() == 200)
+    };
+    let mut command = machine.serving();
+    command
+        .args(["--workers", "0"])
+        .env("UNLEAK_KILL_AT", step.to_string());
+    let mut server = machine.started(command);
+    let answered = send(&server.base);
+    machine.until("it is answered, or killed", || answered || server.was_killed());
+    drop(server);
+    let server = machine.serve();
+    machine.until("somebody answers", || answered || send(&server.base));
+    let store = machine.store();
+    machine.until_done(&store);
+    server.stop();
+    machine.assert_all_is_done_once(&store, 2, &format!("{kept:?}, killed at step {step} of a report"));
+    !answered
+}
+
+#[test]
+fn a_report_whose_receiver_is_killed_before_it_answers_may_be_sent_again_and_is_taken_once() {
+    for kept in EVERY {
+        let killed: Vec<bool> = (1..=3)
+            .map(|step| killed_before_it_answers(*kept, step))
+            .collect();
+        assert_eq!(
+            killed,
+            [true, true, false],
+            "before what it wrote is kept, and right after"
+        );
     }
 }
 

@@ -9,4 +9,6 @@ mod kill;
 mod machine;
 mod measured;
 mod outbox;
+mod reporter;
+mod traces;
 mod work;

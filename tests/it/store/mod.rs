@@ -78,6 +78,7 @@ fn leaving(held: &Held, person: &str, channel: &str) -> Leaving {
         due_at: Some(held.leak.first_seen),
         tries: 0,
         sending: None,
+        trace: Default::default(),
     };
     Leaving {
         said: notice.slot.clone(),

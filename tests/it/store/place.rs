@@ -46,6 +46,20 @@ impl Place {
         Store::open(&self.url, &key()).await.unwrap()
     }
 
+    /// Lets nobody change anything for as long as what comes back lives.
+    pub(super) async fn locked(&self) -> Box<dyn std::any::Any + Send> {
+        if self.url.starts_with("sqlite:") {
+            let mut raw = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut raw).await.unwrap();
+            Box::new(raw)
+        } else {
+            let mut raw = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            let lock = "SELECT pg_advisory_lock(129082710188396)";
+            sqlx::raw_sql(lock).execute(&mut raw).await.unwrap();
+            Box::new(raw)
+        }
+    }
+
     /// Does something behind the store's back; whether the database let it.
     pub(super) async fn behind(&self, sql: &str) -> bool {
         let sql = AssertSqlSafe(sql.to_owned());

@@ -148,3 +148,24 @@ async fn many_stores_can_make_the_same_new_tables_at_once() {
         opened.unwrap();
     }
 }
+
+#[tokio::test]
+async fn those_who_change_something_take_their_turns_in_the_order_in_which_they_came() {
+    let (place, store) = fresh().await;
+    let names: Vec<String> = (0..8).map(|number| format!("turn {number}")).collect();
+    let locked = place.locked().await;
+    let mut changing = tokio::task::JoinSet::new();
+    for name in names.clone() {
+        let store = store.clone();
+        changing.spawn(async move { store.append(&name, None, &serde_json::json!({})).await });
+        // it comes, and waits
+        tokio::time::sleep(Duration::from_millis(30)).await;
+    }
+    drop(locked);
+    for changed in changing.join_all().await {
+        changed.unwrap();
+    }
+    let lines = store.ledger(0, 100).await.unwrap();
+    let actions: Vec<String> = lines.into_iter().map(|line| line.action).collect();
+    assert_eq!(actions, names);
+}

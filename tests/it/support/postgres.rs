@@ -69,7 +69,7 @@ fn start() -> Server {
         .tempdir_in("/tmp")
         .unwrap()
         .keep();
-    let child = started(&folder);
+    let child = started(&folder, Disk::Fast);
     Server {
         before: "postgres://unleak@localhost/".to_owned(),
         after: format!("?host={}", folder.display()),
@@ -81,10 +81,27 @@ fn start() -> Server {
 pub(crate) struct Own {
     folder: tempfile::TempDir,
     running: Option<Child>,
+    disk: Disk,
+}
+
+/// What a server waits for.
+#[derive(Clone, Copy)]
+enum Disk {
+    Fast,
+    Safe,
 }
 
 impl Own {
     pub(crate) fn start() -> Self {
+        Self::started(Disk::Fast)
+    }
+
+    /// One that answers only once the disk has what was written, as everybody runs it.
+    pub(crate) fn durable() -> Self {
+        Self::started(Disk::Safe)
+    }
+
+    fn started(disk: Disk) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("unleak-pg-")
             .tempdir_in("/tmp")
@@ -92,6 +109,7 @@ impl Own {
         let mut own = Self {
             folder,
             running: None,
+            disk,
         };
         own.start_again();
         std::fs::write(own.folder.path().join("keep"), "").unwrap();
@@ -114,7 +132,7 @@ impl Own {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.running = Some(started(self.folder.path()));
+        self.running = Some(started(self.folder.path(), self.disk));
     }
 }
 
@@ -125,10 +143,10 @@ impl Drop for Own {
 }
 
 /// Starts a server in this folder and waits until it answers.
-fn started(folder: &Path) -> Child {
+fn started(folder: &Path, disk: Disk) -> Child {
     // the log of a server that was stopped says that it is ready
     let _none_yet = std::fs::remove_file(folder.join("log"));
-    let child = launch(folder);
+    let child = launch(folder, disk);
     let socket = folder.join(".s.PGSQL.5432");
     let began = Instant::now();
     while !socket.exists() || !answers(folder) {
@@ -149,14 +167,18 @@ fn answers(folder: &Path) -> bool {
 }
 
 /// Starts a shell that makes the cluster, runs the server, and ends both when nobody holds its standard input any more.
-fn launch(folder: &Path) -> Child {
+fn launch(folder: &Path, disk: Disk) -> Child {
     let binaries = binaries();
+    let waits = match disk {
+        Disk::Fast => "off",
+        Disk::Safe => "on",
+    };
     let script = r#"
         cd "$2" && umask 077
         : >log
         [ -d data ] || "$1/initdb" -D data -U unleak -A trust -E UTF8 --locale=C --no-sync >>log 2>&1 || exit 1
-        "$1/postgres" -D data -k "$2" -c listen_addresses= -c fsync=off -c synchronous_commit=off \
-            -c full_page_writes=off -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 &
+        "$1/postgres" -D data -k "$2" -c listen_addresses= -c fsync="$3" -c synchronous_commit="$3" \
+            -c full_page_writes="$3" -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 &
         server=$!
         read -r _
         kill -QUIT "$server" && wait "$server"
@@ -167,6 +189,7 @@ fn launch(folder: &Path) -> Child {
         .args(["-c", script, "sh"])
         .arg(&binaries)
         .arg(folder)
+        .arg(waits)
         .stdin(Stdio::piped());
     #[cfg(unix)]
     {
@@ -182,7 +205,8 @@ fn launch(folder: &Path) -> Child {
     command.spawn().unwrap()
 }
 
-fn binaries() -> PathBuf {
+/// Where PostgreSQL's programs are.
+pub(crate) fn binaries() -> PathBuf {
     let debian = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()

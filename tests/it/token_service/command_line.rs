@@ -295,6 +295,7 @@ async fn serve_says_where_it_listens_and_answers_there() {
         config: unleak::config::Config::parse(&text, "a test").unwrap(),
         rules: unleak::rule::RuleSet::empty(),
         quiet: false,
+        traces: None,
     };
     let args = unleak::cli::serve::ServeArgs {
         listen: Some("127.0.0.1:0".parse().unwrap()),

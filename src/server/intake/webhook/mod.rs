@@ -19,7 +19,6 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 use serde_json::json;
 use subtle::ConstantTimeEq as _;
-use tracing::Instrument as _;
 
 use super::Intake;
 use super::arrival::{media_type, one};
@@ -29,6 +28,7 @@ use crate::respond::alerts::{call, is_name};
 use crate::rule::Service;
 use crate::secret::{Secret, mac_sha256};
 use crate::store::Delivery;
+use crate::trace::carried;
 
 /// The service whose webhooks these are.
 const GITHUB: &str = "github";
@@ -131,7 +131,7 @@ async fn delivered(intake: &Arc<Intake>, request: Request) -> Result<&'static st
         let intake = Arc::clone(intake);
         async move { tokio::time::timeout(LONGEST_WORK, intake.event(&event, &payload, delivery)).await }
     };
-    let work = tokio::spawn(work.in_current_span());
+    let work = tokio::spawn(carried(work));
     let late = Refusal::NotNow(
         "GitHub's API takes longer to answer; deliver this again to hear how it ended",
         30,

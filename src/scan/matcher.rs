@@ -138,7 +138,9 @@ impl Scanner {
         self.gate.find(text, |keyword, start, end| {
             let called = &self.called[keyword];
             let mut ask = |rule: usize| {
-                if self.plan(rule).allows(text, &(start..end), choices) {
+                // Of the rules of a common word most end here, before their pattern is read.
+                let goes_on = text.get(end).is_none_or(|&byte| self.rules[rule].next.has(byte));
+                if goes_on && self.plan(rule).allows(text, &(start..end), choices) {
                     found(rule, start..end);
                 }
             };
@@ -214,10 +216,9 @@ impl Scanner {
 
     fn search(&self, rule: usize, text: &[u8], window: Window, candidates: &mut Vec<Candidate>) {
         let compiled = &self.rules[rule];
-        let regex = compiled.regex();
         let (mut at, mut end) = (window.from, window.end(text));
         while at < end {
-            let Some(captures) = regex.captures_at(&text[..end], at) else {
+            let Some(captures) = compiled.captures_at(&text[..end], at) else {
                 return;
             };
             let whole = captures.get_match();

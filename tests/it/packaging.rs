@@ -122,6 +122,40 @@ fn every_action_that_a_workflow_uses_is_pinned_to_a_commit_and_says_which_releas
 }
 
 #[test]
+fn every_script_that_a_workflow_runs_is_there_and_can_be_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut seen = std::collections::BTreeSet::new();
+    for workflow in ["ci", "release"] {
+        let text = read(&format!(".github/workflows/{workflow}.yml"));
+        let words = text.split(|c: char| c.is_whitespace() || "\"'()".contains(c));
+        for word in words.filter_map(|word| {
+            let word = word.strip_prefix("$GITHUB_WORKSPACE/").unwrap_or(word);
+            ["packaging/", "tests/"]
+                .iter()
+                .any(|folder| word.starts_with(folder))
+                .then_some(word)
+        }) {
+            let script = root.join(word);
+            if word.ends_with(".md") {
+                continue;
+            }
+            let mode = std::fs::metadata(&script).unwrap_or_else(|error| panic!("{word}: {error}"));
+            assert!(mode.permissions().mode() & 0o111 != 0, "{word}");
+            seen.insert(word.to_owned());
+        }
+    }
+    for script in [
+        "packaging/binary",
+        "packaging/assemble",
+        "packaging/try",
+        "tests/run",
+    ] {
+        assert!(seen.contains(script), "{script} in {seen:?}");
+    }
+}
+
+#[test]
 fn what_a_crate_is_built_from_is_in_the_package_and_nothing_else() {
     let listed = Command::new(env!("CARGO"))
         .args(["package", "--list", "--offline", "--allow-dirty"])

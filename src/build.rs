@@ -11,6 +11,7 @@ use std::{env, fs};
 use anyhow::{Context as _, Result, anyhow, bail};
 use toml::{Table, Value};
 
+#[expect(dead_code, reason = "it is a module of the library as well")]
 #[path = "rule/keywords.rs"]
 mod keywords;
 #[expect(unreachable_pub, reason = "it is a module of the library as well")]
@@ -120,8 +121,8 @@ fn constant(mut rule: Table) -> Result<String> {
         "keywords: &{:?}, lead: Lead::{:?}, ",
         shape.keywords, shape.lead
     )?;
-    if shape.next != steps::Bytes::ALL {
-        write!(code, "next: Bytes({:?}), ", shape.next.0)?;
+    if shape.lead != lead::Lead::Missing {
+        code.push_str(&behind(&pattern, &shape.keywords)?);
     }
     write!(
         code,
@@ -134,6 +135,18 @@ fn constant(mut rule: Table) -> Result<String> {
     }
     code.push_str("..Built::EMPTY },\n");
     Ok(code)
+}
+
+/// What may stand behind the first keyword of a match, and which bytes that begins with.
+fn behind(pattern: &str, keywords: &[String]) -> Result<String> {
+    let mut steps = steps::Steps::of(&keywords::parse(pattern)?);
+    let Some(behind) = steps.behind(&lead::Words::new(keywords)) else {
+        return Ok("behind: Behind::Untold, ".to_owned());
+    };
+    let (next, rests) = (steps.firsts(&behind).0, steps.rests());
+    Ok(format!(
+        "next: Bytes({next:?}), behind: Behind::At {{ rests: &{rests:?}, steps: &{behind:?} }}, "
+    ))
 }
 
 /// A field that is written as it is, or nearly so.

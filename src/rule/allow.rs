@@ -6,10 +6,9 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use regex::bytes::Captures;
-
 use super::compile::Rule;
 use super::pattern::Pattern;
+use super::search::Captures;
 use crate::finding::{Refusal, ScanPath};
 
 /// Most allowlists of one rule: each has a bit.
@@ -133,14 +132,10 @@ pub fn bits(rule: &Rule, text: &[u8], secret: &Range<usize>) -> u64 {
     if !rule.allowlists.iter().any(|list| list.asks_both()) {
         return 0;
     }
-    let regex = rule.regex();
     let mut at = secret
         .start
         .saturating_sub(rule.longest.unwrap_or(REACH).min(REACH));
-    while let Some(captures) = (at <= secret.start)
-        .then(|| regex.captures_at(text, at))
-        .flatten()
-    {
+    while let Some(captures) = (at <= secret.start).then(|| rule.captures_at(text, at)).flatten() {
         let found = captures.get_match();
         if rule
             .secret_of(&captures)

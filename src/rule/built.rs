@@ -11,8 +11,9 @@ use super::checksum::Checksum;
 use super::compile::{Context, Rule, SecretGroup};
 use super::file::Looks;
 use super::lead::Lead;
+use super::search::Search;
 use super::service::Service;
-use super::steps::Bytes;
+use super::steps::{Behind, Bytes};
 use crate::finding::{Confidence, RuleId, Severity};
 
 /// What the scan needs of a rule; the fields are those of [`super::Rule`].
@@ -23,6 +24,7 @@ pub(super) struct Built {
     pub(super) keywords: &'static [&'static str],
     pub(super) lead: Lead,
     pub(super) next: Bytes,
+    pub(super) behind: Behind,
     pub(super) longest: Option<usize>,
     pub(super) prefix: &'static str,
     pub(super) checksum: Option<&'static str>,
@@ -59,6 +61,7 @@ impl Built {
         keywords: &[],
         lead: Lead::Missing,
         next: Bytes::ALL,
+        behind: Behind::Unasked,
         longest: None,
         prefix: "",
         checksum: None,
@@ -116,10 +119,11 @@ fn from_constant(place: usize, built: &Built, service: &Arc<Service>) -> Result<
         id: RuleId::new(&service.name, built.id),
         service: Arc::clone(service),
         pattern: Cow::Borrowed(built.pattern),
-        regex: OnceLock::new(),
+        search: Search::default(),
         keywords: built.keywords.iter().map(|&word| word.to_owned()).collect(),
         lead: built.lead,
         next: built.next,
+        behind: built.behind,
         longest: built.longest,
         prefix: Cow::Borrowed(built.prefix),
         checksum: built.checksum.map(Checksum::named).transpose()?,

@@ -4,18 +4,17 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context as _, Result, bail};
-use regex::bytes::{Captures, Match, Regex};
-
 use super::allow::{Allowlist, Target};
 use super::checksum::Checksum;
 use super::file::{ContextFile, DecodeFile, Looks, RuleFile, ServiceFile};
 use super::keywords;
 use super::lead::Lead;
 use super::pattern::{self, Pattern};
+use super::search::{Captures, Match, Search};
 use super::service::Service;
-use super::steps::Bytes;
+use super::steps::{Behind, Bytes};
 use crate::finding::{Confidence, Refusal, RuleCard, RuleId, Severity};
+use anyhow::{Context as _, Result, bail};
 
 /// Words near a match, in lower case.
 #[derive(Clone, Debug)]
@@ -71,13 +70,15 @@ pub struct Rule {
     pub service: Arc<Service>,
     /// The pattern's text.
     pub pattern: Cow<'static, str>,
-    pub(super) regex: OnceLock<Regex>,
+    pub(super) search: Search,
     /// Literals of which one occurs in or near every match; matched without regard to case.
     pub keywords: Vec<String>,
     /// Where the first keyword stands in a match.
     pub lead: Lead,
-    /// Bytes that may stand behind a short keyword of a match.
+    /// Bytes that may stand behind the first keyword of a match; all where nobody asked.
     pub next: Bytes,
+    /// What may, where that was worked out when the rule was built in.
+    pub(crate) behind: Behind,
     /// Longest possible match in bytes, if bounded.
     pub longest: Option<usize>,
     /// Literal that every secret of this rule begins with; may be shown.
@@ -124,14 +125,10 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// The compiled pattern, compiled on first use so that start-up does not pay for rules that see no candidate.
-    pub fn regex(&self) -> &Regex {
-        #[expect(
-            clippy::expect_used,
-            reason = "compile() proved it, and rules check those that are built in"
-        )]
-        self.regex
-            .get_or_init(|| pattern::build(&self.pattern).expect("the pattern was checked on load"))
+    /// The first match that begins at `at` or later. The pattern is compiled on first use, so that start-up does not pay
+    /// for rules that see no candidate.
+    pub fn captures_at<'h>(&self, hay: &'h [u8], at: usize) -> Option<Captures<'h>> {
+        self.search.captures_at(&self.pattern, hay, at)
     }
 
     pub(super) fn written(&self) -> &RuleFile {
@@ -144,8 +141,10 @@ impl Rule {
             SecretGroup::Named => captures.name("secret"),
             SecretGroup::Number(number) => captures.get(number),
             SecretGroup::First => {
-                let mut groups = captures.iter().skip(1).flatten();
-                groups.find(|group| !group.is_empty()).or_else(|| captures.get(0))
+                let mut groups = (1..captures.len()).filter_map(|number| captures.get(number));
+                groups
+                    .find(|group| !group.range().is_empty())
+                    .or_else(|| captures.get(0))
             }
         }
     }
@@ -346,10 +345,11 @@ fn one(
         id: RuleId::new(&service.name, &file.id),
         service: Arc::clone(service),
         pattern: file.pattern.into(),
-        regex: OnceLock::new(),
+        search: Search::default(),
         keywords,
         lead: shape.lead,
         next: shape.next,
+        behind: Behind::Unasked,
         longest: shape.longest,
         prefix: shape.secret_prefix.into(),
         checksum,

@@ -3,11 +3,10 @@
 
 use std::borrow::Cow;
 
-use regex::bytes::Captures;
-
 use super::compile::Rule;
 use super::file::Looks;
 use super::judge::{self, Lack};
+use super::search::Captures;
 use super::{allow, placeholder, random};
 use crate::finding::Refusal;
 

@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use regex::bytes::Captures;
 use sha2::{Digest as _, Sha256};
 
 use super::compile::{Context, Rule};
 use super::file::Looks;
+use super::search::Captures;
 use super::{allow, decode, placeholder, random};
 
 /// How far before the secret the words of `context.unless` are looked for, in bytes.
@@ -107,9 +107,16 @@ pub fn assess(rule: &Rule, hay: &[u8], captures: &Captures<'_>) -> Result<Judged
 
 /// The first token of this rule in `hay`.
 pub fn first(rule: &Rule, hay: &[u8]) -> Option<Judged> {
-    rule.regex()
-        .captures_iter(hay)
-        .find_map(|captures| judge(rule, hay, &captures))
+    let mut at = 0;
+    while at <= hay.len() {
+        let captures = rule.captures_at(hay, at)?;
+        if let Some(judged) = judge(rule, hay, &captures) {
+            return Some(judged);
+        }
+        let whole = captures.get_match();
+        at = whole.end().max(whole.start() + 1);
+    }
+    None
 }
 
 /// How many digits there are.

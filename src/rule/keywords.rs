@@ -35,12 +35,7 @@ pub(super) struct Shape {
 impl Shape {
     /// Parses the pattern as `regex::bytes` would. `given` are the words that call the rule, where its file names them.
     pub(super) fn of(pattern: &str, given: Vec<String>) -> Result<Self> {
-        let hir = regex_syntax::ParserBuilder::new()
-            .utf8(false)
-            .unicode(false)
-            .build()
-            .parse(pattern)
-            .context("its pattern cannot be read")?;
+        let hir = parse(pattern)?;
         let mut groups = Vec::new();
         let mut secret_prefix = String::new();
         walk(&hir, &mut |hir| {
@@ -72,6 +67,13 @@ impl Shape {
             groups,
         })
     }
+}
+
+/// Reads a pattern as `regex::bytes` does without Unicode.
+pub(super) fn parse(pattern: &str) -> Result<Hir> {
+    let mut builder = regex_syntax::ParserBuilder::new();
+    let mut parser = builder.utf8(false).unicode(false).build();
+    parser.parse(pattern).context("its pattern cannot be read")
 }
 
 fn walk(hir: &Hir, visit: &mut dyn FnMut(&Hir)) {

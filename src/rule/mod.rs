@@ -17,6 +17,7 @@ pub mod lead;
 mod pattern;
 pub mod placeholder;
 pub mod random;
+pub mod search;
 mod section;
 mod service;
 pub mod steps;
@@ -34,7 +35,7 @@ pub use compile::{Context as NearWords, Rule};
 use file::Looks;
 pub use lead::Lead;
 pub use service::Service;
-use steps::Bytes;
+use steps::{Behind, Bytes};
 
 use crate::finding::{Confidence, Finding, Refusal, RuleCard, RuleId, Severity};
 

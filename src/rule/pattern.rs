@@ -11,7 +11,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::{Class, Hir, HirKind};
 
 /// Largest compiled program of one pattern, in bytes.
-const LARGEST_PROGRAM: usize = 4 << 20;
+pub(super) const LARGEST_PROGRAM: usize = 4 << 20;
 
 /// What a state of a program takes at most, in bytes, with what is kept beside it.
 const STATE: usize = 128;

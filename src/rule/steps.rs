@@ -74,6 +74,23 @@ pub enum Step {
     Believe,
 }
 
+/// What may come behind the first keyword of a match, as far as it was worked out when the rules were built in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// Nobody asked.
+    #[default]
+    Unasked,
+    /// It takes too long to tell.
+    Untold,
+    /// These steps.
+    At {
+        /// Runs, and how many bytes of each are taken, whose rests are steps as well: [`Steps::add_rests`].
+        rests: &'static [(u32, u32)],
+        /// The steps.
+        steps: &'static [u32],
+    },
+}
+
 /// A pattern as steps.
 #[derive(Clone, Debug)]
 pub struct Steps {
@@ -85,6 +102,8 @@ pub struct Steps {
     end: u32,
     /// Whether repetitions go on without end, which takes fewer steps.
     is_loose: bool,
+    /// Of a run, of which some bytes are taken, the rest: (the run, the bytes, its rest).
+    rests: Vec<(u32, u32, u32)>,
 }
 
 impl Steps {
@@ -104,6 +123,7 @@ impl Steps {
             sets: Vec::new(),
             end: 0,
             is_loose,
+            rests: Vec::new(),
         };
         all.add(hir);
         all.end = all.here();
@@ -115,8 +135,6 @@ impl Steps {
     pub fn behind(&mut self, words: &Words) -> Option<Vec<u32>> {
         let (mut behind, mut seen) = (BTreeSet::new(), HashSet::from([(0, 0, 0)]));
         let mut waiting = vec![(0_u32, 0_u32, 0_u32)];
-        // Of a run, of which some bytes are taken, the rest: (the run, the bytes, its rest).
-        let mut rests: Vec<(u32, u32, u32)> = Vec::new();
         while let Some((at, state, taken)) = waiting.pop() {
             let mut go_in = |step, state, taken| {
                 if seen.insert((step, state, taken)) {
@@ -155,7 +173,7 @@ impl Steps {
                         }
                     }
                     if is_whole {
-                        behind.insert(self.rest_of(at, taken, &mut rests));
+                        behind.insert(self.rest_of(at, taken));
                     }
                 }
                 Step::Or(other) => {
@@ -176,8 +194,20 @@ impl Steps {
         Some(ends.into_iter().collect())
     }
 
-    fn rest_of(&mut self, run: u32, taken: u32, rests: &mut Vec<(u32, u32, u32)>) -> u32 {
-        let known = rests.iter().find(|known| (known.0, known.1) == (run, taken));
+    /// The rests that [`Steps::behind`] has made, for [`Steps::add_rests`].
+    pub fn rests(&self) -> Vec<(u32, u32)> {
+        self.rests.iter().map(|&(run, taken, _)| (run, taken)).collect()
+    }
+
+    /// Makes the same rests of the same pattern again.
+    pub fn add_rests(&mut self, rests: &[(u32, u32)]) {
+        for &(run, taken) in rests {
+            self.rest_of(run, taken);
+        }
+    }
+
+    fn rest_of(&mut self, run: u32, taken: u32) -> u32 {
+        let known = self.rests.iter().find(|known| (known.0, known.1) == (run, taken));
         if let Some((.., rest)) = known {
             return *rest;
         }
@@ -191,7 +221,7 @@ impl Steps {
         };
         self.steps
             .extend([Step::Run { set, least, most }, Step::To(run + 1)]);
-        rests.push((run, taken, rest));
+        self.rests.push((run, taken, rest));
         rest
     }
 

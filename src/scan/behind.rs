@@ -282,7 +282,7 @@ mod tests {
             .collect();
         let probes: Vec<Probe> = rules
             .iter()
-            .map(|rule| Probe::of(&parse(&rule.pattern).unwrap(), &rule.keywords))
+            .map(|rule| Probe::of(&parse(&rule.pattern).unwrap(), &rule.keywords, rule.behind))
             .collect();
         let loose: Vec<Option<Probe>> = rules.iter().map(|rule| Plan::loose(rule)).collect();
         let mut behind = Behind::new(&loose);

@@ -88,7 +88,14 @@ impl Scanner {
                 .entry(keyword)
                 .or_insert_with(|| Behind::new(probes))
                 .follow(probes, text, end, |number| found(called[number])),
-            None => called.iter().for_each(|&rule| found(rule)),
+            None => {
+                // Of the rules of a common word most end here, before their pattern is read.
+                let goes_on = |rule: &&usize| {
+                    text.get(end)
+                        .is_none_or(|&byte| self.rules[**rule].next.has(byte))
+                };
+                called.iter().filter(goes_on).for_each(|&rule| found(rule));
+            }
         }
     }
 

@@ -146,7 +146,7 @@ impl Scanner {
         let compiled = &self.rules[rule];
         let (mut at, mut end) = (window.from, window.end(text));
         while at < end {
-            let Some(captures) = compiled.regex().captures_at(&text[..end], at) else {
+            let Some(captures) = compiled.captures_at(&text[..end], at) else {
                 return;
             };
             let whole = captures.get_match();

@@ -15,6 +15,7 @@
 //! whole words, three hundred keywords of three bytes made every sixteenth position such a place.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::rule::steps::Bytes;
 
@@ -98,7 +99,7 @@ impl Gate {
     }
 
     /// Puts a keyword's window into its table; gives the window's beginning.
-    fn enter(&mut self, number: u32, text: &[u8], next: Bytes, ranks: &HashMap<u32, usize>) -> usize {
+    fn enter(&mut self, number: u32, text: &[u8], next: Bytes, ranks: &Ranks) -> usize {
         match *text {
             [] | [_] => 0,
             [a, b] => {
@@ -256,8 +257,33 @@ fn word(gram: u32) -> usize {
     (three.wrapping_mul(0x9E37_79B1) >> 19) as usize & (WORDS - 1)
 }
 
+/// Ranks by the bytes of a run. It is made and asked twelve thousand times at every start, and all its keys are ours.
+type Ranks = HashMap<u32, usize, BuildHasherDefault<Spread>>;
+
+/// A hash of four bytes.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u32(byte.into());
+        }
+    }
+
+    fn write_u32(&mut self, four: u32) {
+        // The table takes the uppermost bits and the lowest ones.
+        let product = (self.0 ^ u64::from(four)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = product ^ product >> 32;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// How often a run of four characters occurs, by its folded bytes; higher is more often.
-fn ranks() -> HashMap<u32, usize> {
+fn ranks() -> Ranks {
     let runs = FREQUENT_RUNS.lines().rev().flat_map(|line| line.split('|').rev());
     let folded = runs.map(|run| folded(gram(run.as_bytes())));
     folded.zip(1..).collect()

@@ -189,10 +189,9 @@ impl Scanner {
 
     fn search(&self, rule: usize, text: &[u8], window: Window, candidates: &mut Vec<Candidate>) {
         let compiled = &self.rules[rule];
-        let regex = compiled.regex();
         let (mut at, mut end) = (window.from, window.end(text));
         while at < end {
-            let Some(captures) = regex.captures_at(&text[..end], at) else {
+            let Some(captures) = compiled.captures_at(&text[..end], at) else {
                 return;
             };
             let whole = captures.get_match();

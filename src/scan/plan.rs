@@ -47,7 +47,7 @@ impl Plan {
         };
         Self {
             lead,
-            probe: hir(rule).map(|hir| Probe::of(&hir, &rule.keywords)),
+            probe: hir(rule).map(|hir| Probe::of(&hir, &rule.keywords, rule.behind)),
         }
     }
 

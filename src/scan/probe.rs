@@ -9,7 +9,7 @@
 use regex_syntax::hir::{Hir, Look};
 
 use crate::rule::lead::Words;
-use crate::rule::steps::{Bytes, Step, Steps};
+use crate::rule::steps::{Behind, Bytes, Step, Steps};
 
 /// Bytes of a match after which it is believed.
 pub(super) const BELIEVED: usize = 192;
@@ -36,9 +36,19 @@ pub(super) struct Probe {
 pub(super) type Choice = (u32, usize, usize);
 
 impl Probe {
-    /// For a pattern whose every match holds one of these words, in lower case.
-    pub(super) fn of(hir: &Hir, words: &[String]) -> Self {
-        Self::read(Steps::of(hir), words)
+    /// For a pattern whose every match holds one of these words, in lower case. `known` is what was found out about it
+    /// when it was built in: finding it out takes longer than all the rest.
+    pub(super) fn of(hir: &Hir, words: &[String], known: Behind) -> Self {
+        let mut steps = Steps::of(hir);
+        let behind = match known {
+            Behind::Unasked => return Self::read(steps, words),
+            Behind::Untold => None,
+            Behind::At { rests, steps: behind } => {
+                steps.add_rests(rests);
+                Some(behind.to_vec())
+            }
+        };
+        Self::with(steps, behind)
     }
 
     /// The same with repetitions that go on without end.
@@ -47,8 +57,12 @@ impl Probe {
     }
 
     fn read(mut steps: Steps, words: &[String]) -> Self {
-        let first = steps.firsts(&[0]);
         let behind = steps.behind(&Words::new(words));
+        Self::with(steps, behind)
+    }
+
+    fn with(steps: Steps, behind: Option<Vec<u32>>) -> Self {
+        let first = steps.firsts(&[0]);
         let next = behind.as_ref().map_or(Bytes::ALL, |behind| steps.firsts(behind));
         Self {
             steps,
@@ -197,11 +211,12 @@ fn holds(look: Look, text: &[u8], at: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Probe;
+    use super::{Behind, Probe};
+    use crate::rule::{Lead, RuleSet};
     use crate::scan::plan::parse;
 
     fn allows(pattern: &str, text: &str) -> bool {
-        let probe = Probe::of(&parse(pattern).unwrap(), &[]);
+        let probe = Probe::of(&parse(pattern).unwrap(), &[], Behind::Unasked);
         probe.begins(text.as_bytes(), 0, text.len(), &mut Vec::new())
     }
 
@@ -209,7 +224,8 @@ mod tests {
     fn what_stands_behind_a_keyword_is_seen() {
         let goes_on = |pattern: &str, words: &[&str], text: &str, end: usize| {
             let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            Probe::of(&parse(pattern).unwrap(), &words).goes_on(text.as_bytes(), end, &mut Vec::new())
+            let probe = Probe::of(&parse(pattern).unwrap(), &words, Behind::Unasked);
+            probe.goes_on(text.as_bytes(), end, &mut Vec::new())
         };
         let pattern = r"(?i:api[_.-]?key|secret(?:_key)?)s?\s{0,4}[=:]";
         assert!(goes_on(pattern, &["key", "secret"], "API_KEY =", 7));
@@ -243,6 +259,27 @@ mod tests {
             (r"x[0-9]{4}(?:[0-9]{3})?!", "x01234!"),
         ] {
             assert!(!allows(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn what_was_worked_out_when_the_rules_were_built_in_is_what_would_be_worked_out_now() {
+        for rule in &RuleSet::bundled().unwrap().rules {
+            assert_eq!(
+                rule.behind == Behind::Unasked,
+                rule.lead == Lead::Missing,
+                "{}",
+                rule.id
+            );
+            let hir = parse(&rule.pattern).unwrap();
+            let probe = |known| Probe::of(&hir, &rule.keywords, known);
+            let (known, now) = (probe(rule.behind), probe(Behind::Unasked));
+            assert_eq!(known.behind, now.behind, "{}", rule.id);
+            let steps = |probe: &Probe| format!("{:?}", probe.steps.steps);
+            assert_eq!(steps(&known), steps(&now), "{}", rule.id);
+            if rule.lead != Lead::Missing {
+                assert_eq!(rule.next, now.next, "{}", rule.id);
+            }
         }
     }
 

@@ -97,9 +97,8 @@ fn planted(rule: &Rule, hir: &Hir, random: &mut Random) -> Vec<u8> {
 
 /// Where the pattern matches, every beginning of a match for itself, with the judgement's word on what stands around.
 fn matches(rule: &Rule, text: &[u8]) -> Vec<(usize, usize)> {
-    let regex = rule.regex();
     let (mut at, mut all) = (0, Vec::new());
-    while let Some(captures) = (at <= text.len()).then(|| regex.captures_at(text, at)).flatten() {
+    while let Some(captures) = (at <= text.len()).then(|| rule.captures_at(text, at)).flatten() {
         let whole = captures.get_match();
         let secret = captures.name("secret").unwrap().range();
         let near = rule.context.as_ref().is_none_or(|context| {

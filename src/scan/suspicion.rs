@@ -78,11 +78,13 @@ impl Scanner {
     /// Whether the rule stands by a match in the window, wherever it begins.
     fn stands(&self, rule: usize, text: &[u8], window: Window) -> bool {
         let compiled = &self.rules[rule];
-        let regex = compiled.regex();
         let end = window.end(text);
         let mut at = window.from;
         for _ in 0..MOST_REFUSED {
-            let Some(captures) = (at <= end).then(|| regex.captures_at(&text[..end], at)).flatten() else {
+            let Some(captures) = (at <= end)
+                .then(|| compiled.captures_at(&text[..end], at))
+                .flatten()
+            else {
                 return false;
             };
             let whole = captures.get_match();

@@ -6,6 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser as _;
+use clap::error::ErrorKind;
+use unleak::cli::Cli;
+
 use crate::support::tool::Tool;
 
 struct Step {
@@ -29,6 +33,72 @@ fn every_command_in_the_documentation_does_what_it_says() {
         }
     }
     assert!(run > 25, "only {run} commands were found");
+}
+
+#[test]
+fn every_command_that_the_documentation_names_is_one_that_unleak_understands() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for said in named(&text) {
+            let words = words(&said);
+            let parsed = Cli::try_parse_from(&words);
+            let fine = parsed.as_ref().err().is_none_or(|error| {
+                // `unleak revoke` and the like are named without what they are given; help is an answer.
+                !error.use_stderr()
+                    || (words.len() < 4 && error.kind() == ErrorKind::MissingRequiredArgument)
+                    || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                    || (words.iter().any(|word| stands_for(word))
+                        && matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation))
+            });
+            assert!(fine, "{}: {said}\n{}", page.display(), parsed.unwrap_err());
+            seen += 1;
+        }
+    }
+    assert!(seen > 80, "only {seen} commands were found");
+}
+
+/// Whether a word stands for something that the reader has: FILE.
+fn stands_for(word: &str) -> bool {
+    word.len() > 1 && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// The commands between backquotes and in blocks of code.
+fn named(text: &str) -> Vec<String> {
+    let (mut all, mut in_block) = (Vec::new(), false);
+    for line in text.lines() {
+        in_block ^= line.starts_with("```");
+        let code = line.trim_start().trim_start_matches("$ ");
+        if (in_block || line.starts_with("    ")) && code.starts_with("unleak ") {
+            all.push(code.to_owned());
+        }
+        let inside = line.split('`').skip(1).step_by(2);
+        all.extend(
+            inside
+                .filter_map(|code| code.find("unleak ").map(|at| code[at..].to_owned()))
+                .filter(|code| !code.contains('…')),
+        );
+    }
+    all
+}
+
+/// What a shell makes of a line: words, up to a pipe, a redirection, a comment or the next command.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for letter in line.chars() {
+        match (letter, quote) {
+            ('"' | '\'', None) => quote = Some(letter),
+            (_, Some(open)) if letter == open => quote = None,
+            (' ', None) => words.push(std::mem::take(&mut word)),
+            ('|' | '<' | '>' | '#' | ';' | '&' | '\\', None) => break,
+            // `[--dead]` is a choice; a full stop ends a sentence.
+            ('[' | ']', None) => {}
+            _ => word.push(letter),
+        }
+    }
+    words.push(word);
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[test]

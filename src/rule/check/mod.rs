@@ -296,7 +296,7 @@ fn examples(rule: &Rule, notes: &mut Notes<'_>) {
             "the scan would pass it over: correct keywords or the example",
         );
         if judge::first(rule, text.as_bytes()).is_none() {
-            let matched = rule.regex().is_match(text.as_bytes());
+            let matched = rule.captures_at(text.as_bytes(), 0).is_some();
             let why = if matched {
                 "the pattern matches it, but checksum, digits, entropy, context or decode does not let it pass"
             } else {

@@ -123,14 +123,13 @@ fn the_linters_of_workflows_have_nothing_to_say() {
         &schema,
         &["--builtin-schema", "vendor.github-actions", "action.yml"],
     );
-    run(
-        &schema,
-        &[
-            "--builtin-schema",
-            "vendor.github-workflows",
-            ".github/workflows/ci.yml",
-        ],
-    );
+    for workflow in ["ci", "release"] {
+        let workflow = format!(".github/workflows/{workflow}.yml");
+        run(
+            &schema,
+            &["--builtin-schema", "vendor.github-workflows", &workflow],
+        );
+    }
     run(
         &schema,
         &[

@@ -1,4 +1,4 @@
-//! GitLab and shells without a CI system: the same by other variables.
+//! Other CI systems than GitHub, and shells without one: the same by other variables.
 
 use super::{Checkout, Desk};
 use crate::support::tool::{Ran, token};
@@ -45,6 +45,94 @@ fn a_merge_request_of_gitlab_is_scanned_from_its_base_with_a_depth_of_one() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["summary"]["leaks"], 1);
     assert!(!report.to_string().contains(&token()));
+}
+
+#[test]
+fn jenkins_buildkite_azure_and_bitbucket_scan_a_change_against_its_branch_and_ask_nobody_for_a_fork() {
+    let systems: [(&str, &[(&str, &str)], &[(&str, &str)]); 4] = [
+        (
+            "change 7",
+            &[
+                ("JENKINS_URL", "https://ci.example.com/"),
+                ("CHANGE_ID", "7"),
+                ("CHANGE_TARGET", "main"),
+            ],
+            &[("CHANGE_FORK", "eve")],
+        ),
+        (
+            "pull request 7",
+            &[
+                ("BUILDKITE", "true"),
+                ("BUILDKITE_PULL_REQUEST", "7"),
+                ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main"),
+                ("BUILDKITE_REPO", "git@example.com:acme/shop.git"),
+            ],
+            &[("BUILDKITE_PULL_REQUEST_REPO", "https://example.com/eve/shop")],
+        ),
+        (
+            "pull request 7",
+            &[
+                ("TF_BUILD", "True"),
+                ("BUILD_REASON", "PullRequest"),
+                ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/main"),
+                ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "7"),
+            ],
+            &[("SYSTEM_PULLREQUEST_ISFORK", "True")],
+        ),
+        (
+            "pull request 7",
+            &[
+                ("BITBUCKET_BUILD_NUMBER", "1"),
+                ("BITBUCKET_PR_ID", "7"),
+                ("BITBUCKET_PR_DESTINATION_BRANCH", "main"),
+            ],
+            &[],
+        ),
+    ];
+    let desk = Desk::new();
+    desk.commit("a.env", &token());
+    desk.delete("a.env");
+    desk.push("feature");
+    for (what, variables, fork) in systems {
+        let job = desk.job(
+            "",
+            &serde_json::json!({}),
+            Checkout::Shallow,
+            "refs/heads/feature",
+        );
+        let ran = run(
+            &desk,
+            &job.folder(),
+            variables,
+            &["--report", "sarif=leaks.sarif"],
+        );
+        assert_eq!(ran.code, 1, "{variables:?}: {}{}", ran.out, ran.err);
+        assert!(
+            ran.out.contains(what) && ran.out.contains("2 commits"),
+            "{variables:?}: {}",
+            ran.out
+        );
+        let report = std::fs::read_to_string(job.folder().join("leaks.sarif")).unwrap();
+        assert!(report.contains("\"a.env\"") && !report.contains(&token()));
+        if !fork.is_empty() {
+            let forked = [variables, fork].concat();
+            let ran = run(&desk, &job.folder(), &forked, &["--verify"]);
+            assert_eq!(ran.code, 1, "{variables:?}: {}{}", ran.out, ran.err);
+            assert!(
+                ran.err.contains("comes from a fork: no service is asked"),
+                "{variables:?}: {}",
+                ran.err
+            );
+        }
+        // Without a change there is no base: everything is looked at.
+        let ran = run(&desk, &job.folder(), &variables[..1], &[]);
+        assert!(
+            ran.code == 1 && ran.out.contains(": everything"),
+            "{variables:?}: {}{}",
+            ran.out,
+            ran.err
+        );
+    }
 }
 
 #[test]

@@ -126,6 +126,28 @@ fn pre_commit_runs_the_hook_that_init_wrote() {
 }
 
 #[test]
+fn pre_commit_looks_at_the_first_push_of_a_branch_that_is_not_checked_out() {
+    let Some(pre_commit) = program("hooks/bin/pre-commit") else {
+        return;
+    };
+    let desk = Desk::new(&pre_commit);
+    desk.tool.write(".pre-commit-config.yaml", "repos: # none yet\n");
+    desk.init();
+    desk.tool.write("leak.env", token());
+    desk.passes(&["add", "."]);
+    desk.passes(&["commit", "-qm", "root"]);
+    desk.passes(&["checkout", "-q", "--orphan", "clean"]);
+    desk.passes(&["rm", "-q", "-f", "leak.env"]);
+    desk.passes(&["commit", "-qm", "another root"]);
+    with_remote(&desk.tool);
+    let ran = desk.run(&pre_commit, &["install", "--hook-type=pre-push"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    // For a root commit pre-commit names no refs, but the branch.
+    desk.stopped(&["push", "origin", "main"]);
+    desk.passes(&["push", "-q", "origin", "clean"]);
+}
+
+#[test]
 fn pre_commit_accepts_the_hooks_that_this_repository_offers() {
     let Some(pre_commit) = program("hooks/bin/pre-commit") else {
         return;

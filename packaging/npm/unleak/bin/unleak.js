@@ -5,11 +5,10 @@
 const { spawnSync } = require("node:child_process");
 
 const name = `unleak-${process.platform}-${process.arch}`;
-const file = process.platform === "win32" ? "unleak.exe" : "unleak";
 
 let binary;
 try {
-  binary = require.resolve(`${name}/bin/${file}`);
+  binary = require.resolve(`${name}/bin/unleak`);
 } catch {
   console.error(
     `unleak: the package ${name} is not installed. It comes as an optional dependency: install without --omit=optional, ` +

@@ -2,6 +2,7 @@
 //!
 //! Everything foreign in it has gone through the [`Redactor`]; a secret never passes here.
 
+use super::Report;
 use super::group::Group;
 use super::redact::{Redactor, escape};
 use super::web::absolute;
@@ -254,6 +255,14 @@ pub(super) fn gaps(coverage: &Coverage, redactor: &Redactor) -> Vec<Gaps> {
         .collect();
     gaps.sort_by(|a, b| a.what.first().cmp(&b.what.first()));
     gaps
+}
+
+/// Of a scan that found nothing; one with gaps never reads as clean.
+pub(super) fn nothing(report: &Report) -> &'static str {
+    match report.coverage.skipped.is_empty() {
+        true => "No leaks found",
+        false => "No leaks in what was scanned, and not everything was",
+    }
 }
 
 /// What was gone through, without what there was none of.

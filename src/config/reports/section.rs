@@ -20,7 +20,7 @@ pub struct SecretFrom {
 }
 
 impl SecretFrom {
-    pub(super) fn read(&self, key: &str) -> Result<Secret> {
+    pub(in crate::config) fn read(&self, key: &str) -> Result<Secret> {
         secret(self.env.as_ref(), self.file.as_ref(), key)?
             .with_context(|| format!("{key}: name an environment variable (env) or a file"))
     }

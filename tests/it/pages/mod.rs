@@ -4,10 +4,13 @@
 mod acts;
 mod browser;
 mod client;
+mod elsewhere;
 mod leaked;
 mod leaks;
 mod matrix;
 mod measured;
 mod organisations;
+mod provider;
+mod refused;
 mod sign;
 mod site;

@@ -1,5 +1,6 @@
 //! GitHub's annotations and job summary.
 
+use unleak::finding::Skipped;
 use unleak::report::Format;
 
 use super::plain;
@@ -58,9 +59,9 @@ fn the_real_binary_annotates_the_line_and_ends_with_1() {
 #[test]
 fn the_job_summary_is_a_table_in_which_nothing_foreign_is_markup() {
     insta::assert_snapshot!(plain(&odd(), Format::Markdown), @r#"
-    ## unleak: 3 leaks found
+    ## unleak: 3 leaks found, and not everything was scanned
 
-    **1 live**, 1 dead, 1 unknown. 2 suppressed, 1 public by design.
+    **1 live**, 1 dead, 1 unknown. 2 findings suppressed by a mark or the baseline. 1 public by design.
 
     | state | leak | where | next |
     |---|---|---|---|
@@ -75,6 +76,29 @@ fn the_job_summary_is_a_table_in_which_nothing_foreign_is_markup() {
     - <code>a&#92;r&#92;nb</code>: cannot be read&#58; &#91;REDACTED&#93;
     - <code>refs/heads/gone</code>: no such ref; fetch it first
     "#);
+}
+
+#[test]
+fn a_scan_with_gaps_that_found_nothing_never_reads_as_clean() {
+    let mut report = empty();
+    report.coverage.skipped.clear();
+    for format in [Format::Text, Format::Markdown, Format::Html, Format::Github] {
+        assert!(
+            plain(&report, format).to_lowercase().contains("no leaks found"),
+            "{format}"
+        );
+    }
+    report.coverage.skipped.push(Skipped {
+        what: "refs/heads/gone".to_owned(),
+        why: "no such ref; fetch it first".to_owned(),
+    });
+    for format in [Format::Text, Format::Markdown, Format::Html, Format::Github] {
+        let text = plain(&report, format).to_lowercase();
+        assert!(
+            !text.contains("no leaks found") && text.contains("not everything was"),
+            "{format}: {text}"
+        );
+    }
 }
 
 #[test]

@@ -93,6 +93,10 @@ pub(super) fn why(group: &Group<'_>, redactor: &Redactor) -> String {
             let reason = redactor.line(reason);
             format!("Nobody can tell whether it works ({reason}); take it for alive.")
         }
+        // what nobody is known to revoke may be a password that somebody chose
+        None if group.card.is_none_or(|card| card.page.is_none()) => {
+            "Whoever reads it can use it until it is revoked or changed.".to_owned()
+        }
         None => format!("Whoever reads it can use it at {service} until it is revoked there."),
     };
     if group.first().confidence != Confidence::High && !group.verdict().is_some_and(Verdict::is_live) {
@@ -165,12 +169,12 @@ pub(super) fn next(group: &Group<'_>, redactor: &Redactor) -> Next {
             after,
         },
         (None, Some(docs)) => Next {
-            before: format!("Revoke it at {}, as told at ", service(group)),
+            before: "Revoke or change it as told at ".to_owned(),
             link: Some(docs),
             after,
         },
         (None, None) => Next {
-            before: "Revoke it where it was made".to_owned(),
+            before: "Revoke or change it where it was made".to_owned(),
             link: None,
             after,
         },

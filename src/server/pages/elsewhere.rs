@@ -16,7 +16,7 @@ use crate::token_service::{BACK_WITHIN, Error};
 pub(super) async fn begin(asked: Asked) -> Answer {
     let provider = provider(&asked)?;
     let next = local(asked.query("next"));
-    let limit = &asked.pages.sign_ins;
+    let limit = &asked.pages.elsewhere;
     limit.take_for(asked.address).map_err(Trouble::TooMany)?;
     let begun = asked.pages.tokens.begin_elsewhere(next).await?;
     match provider.door(&begun.ties).await {
@@ -32,7 +32,7 @@ pub(super) async fn begin(asked: Asked) -> Answer {
 /// `GET /sign-in/oidc/back`: from the provider.
 pub(super) async fn back(asked: Asked) -> Answer {
     let provider = provider(&asked)?;
-    let limit = &asked.pages.sign_ins;
+    let limit = &asked.pages.elsewhere;
     limit.take_for(asked.address).map_err(Trouble::TooMany)?;
     let tokens = &asked.pages.tokens;
     let sent = match &asked.elsewhere_cookie {

@@ -50,6 +50,9 @@ use crate::token_service::{self, Bearer, SessionTimes, TokenService};
 const MOST_FOLLOWERS: usize = 200;
 /// How often one address may try to sign in, an hour.
 const MOST_SIGN_INS: u32 = 300;
+/// How often one address may be sent to a provider of identities or come back from it, an hour: nothing can be guessed there,
+/// and behind a proxy all people may have one address.
+const MOST_ELSEWHERE: u32 = 6000;
 
 /// What the pages need.
 pub struct Parts {
@@ -82,6 +85,7 @@ pub struct Pages {
     provider: Option<Provider>,
     names: BTreeMap<String, Vec<OrganisationName>>,
     sign_ins: Arc<Limiter>,
+    elsewhere: Arc<Limiter>,
     followers: Arc<Semaphore>,
     at_work: act::AtWork,
 }
@@ -121,6 +125,7 @@ impl Pages {
             provider: settings.oidc()?.map(Provider::new).transpose()?,
             names: names.collect(),
             sign_ins: Limiter::per_hour(MOST_SIGN_INS),
+            elsewhere: Limiter::per_hour(MOST_ELSEWHERE),
             followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
             at_work: act::AtWork::default(),
         }))

@@ -193,7 +193,10 @@ fn a_user_who_is_a_member_of_nothing_comes_in_and_sees_nothing() {
     provider.let_in(&browser);
     assert!(is_in(&browser));
     let leaks = browser.get("/leaks").text;
-    assert!([1, 2, 3].iter().all(|number| !leaks.contains(&page_of(*number))), "{leaks}");
+    assert!(
+        [1, 2, 3].iter().all(|number| !leaks.contains(&page_of(*number))),
+        "{leaks}"
+    );
     for path in ["/organisations/acme", "/tasks", "/audit", &page_of(1)] {
         assert!(browser.get(path).status >= 403, "{path}");
     }

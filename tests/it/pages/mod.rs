@@ -5,6 +5,7 @@ mod acts;
 mod browser;
 mod client;
 mod elsewhere;
+mod figures;
 mod leaked;
 mod leaks;
 mod matrix;

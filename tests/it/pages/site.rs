@@ -157,7 +157,7 @@ impl Site {
     }
 
     fn serve(&mut self) {
-        let mut command = self.tool.command(served());
+        let mut command = self.tool.command(&served());
         command
             .args(["--config", "c.toml", "--rules", "rules", "-v", "serve"])
             .stdout(Stdio::piped())

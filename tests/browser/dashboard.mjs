@@ -93,6 +93,7 @@ async function approve() {
   await first.page.locator("#part-state .state.dead").waitFor();
   await first.page.locator("#live-said", { hasText: "The leak is dead." }).waitFor();
   await first.page.getByText("approved by ann, amy", { exact: false }).first().waitFor();
+  await first.page.getByText("At the command line").waitFor({ state: "detached" });
   await look(first.page, "leak-dead", "wide-light");
   assert.deepEqual([...first.faults, ...second.faults], []);
   await first.context.close();

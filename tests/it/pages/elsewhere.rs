@@ -11,6 +11,21 @@ fn is_in(browser: &Browser<'_>) -> bool {
     browser.get("/leaks").status == 200
 }
 
+/// Signing out here, whoever it is hears that they may still be signed in there.
+fn is_told_how_to_sign_out_there(provider: &Provider, browser: &Browser<'_>) {
+    assert_eq!(browser.post("/sign-out", &[]).to, "/sign-in?said=signed-out");
+    assert!(!is_in(browser));
+    let page = browser.get("/sign-in?said=signed-out").text;
+    let way_out = format!(
+        "{}/out?client_id=unleak&#38;post_logout_redirect_uri=",
+        provider.base
+    );
+    assert!(
+        page.contains(&way_out) && page.contains("Sign out there, too"),
+        "{page}"
+    );
+}
+
 #[test]
 fn somebody_whose_address_is_verified_is_the_user_who_has_it_and_sees_their_organisation() {
     for kept in EVERY {
@@ -68,17 +83,7 @@ fn somebody_whose_address_is_verified_is_the_user_who_has_it_and_sees_their_orga
             line.by
         );
 
-        assert_eq!(browser.post("/sign-out", &[]).to, "/sign-in?said=signed-out");
-        assert!(!is_in(&browser));
-        let page = browser.get("/sign-in?said=signed-out").text;
-        let way_out = format!(
-            "{}/out?client_id=unleak&#38;post_logout_redirect_uri=",
-            provider.base
-        );
-        assert!(
-            page.contains(&way_out) && page.contains("Sign out there, too"),
-            "{page}"
-        );
+        is_told_how_to_sign_out_there(&provider, &browser);
     }
 }
 

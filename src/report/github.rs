@@ -29,7 +29,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
     gaps(report, &redactor, out)?;
     let counted = report.summary();
     let leaks = match counted.leaks {
-        0 => "No leaks found.".to_owned(),
+        0 => format!("{}.", telling::nothing(report)),
         leaks => format!(
             "{}: {} live, {} dead, {} unknown.",
             plural(leaks, "leak"),

@@ -6,11 +6,11 @@ use std::io::Write;
 
 use anyhow::Result;
 
-use super::Report;
 use super::group::{Group, groups};
 use super::redact::{Redactor, escape};
 use super::telling::{self, State, plural};
 use super::web::Pages;
+use super::{Report, Summary};
 use crate::finding::Severity;
 
 /// So many leaks stand in the table; more would not fit into a job summary, nor be read.
@@ -31,24 +31,26 @@ const LONGEST: usize = 300;
 /// Longest table, in bytes: with what follows it a summary stays below GitHub's 1 MiB.
 const TABLE: usize = 600 << 10;
 
-/// Writes the summary.
-pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
+/// Writes the summary of a scan of `what`, where there is a name for it.
+pub(super) fn write(report: &Report, what: Option<&str>, out: &mut dyn Write) -> Result<()> {
     let page = Page {
         redactor: Redactor::of(report)?,
         pages: Pages::of(report),
     };
     let counted = report.summary();
-    let head = match counted.leaks {
-        0 => "no leaks found".to_owned(),
-        leaks => format!("{} found", plural(leaks, "leak")),
+    // whoever reads no further than this must not take half a scan for a clean one
+    let head = match (counted.leaks, report.coverage.skipped.is_empty()) {
+        (0, true) => "no leaks found".to_owned(),
+        (0, false) => "not everything was scanned".to_owned(),
+        (leaks, true) => format!("{} found", plural(leaks, "leak")),
+        (leaks, false) => format!("{} found, and not everything was scanned", plural(leaks, "leak")),
     };
     writeln!(out, "## unleak: {head}\n")?;
-    if counted.leaks > 0 {
-        writeln!(
-            out,
-            "**{} live**, {} dead, {} unknown. {} suppressed, {} public by design.\n",
-            counted.live, counted.dead, counted.unknown, counted.suppressed, counted.public
-        )?;
+    if let Some(what) = what {
+        writeln!(out, "{}\n", cut(&page.redactor.line(what)))?;
+    }
+    if let Some(figures) = figures(&counted) {
+        writeln!(out, "{figures}\n")?;
     }
     let groups = groups(report);
     let leaks: Vec<&Group<'_>> = groups
@@ -73,6 +75,25 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> Result<()> {
         writeln!(out)?;
     }
     page.coverage(report, out)
+}
+
+/// The figures that are not nought.
+fn figures(counted: &Summary) -> Option<String> {
+    let mut told = Vec::new();
+    if counted.leaks > 0 {
+        told.push(format!(
+            "**{} live**, {} dead, {} unknown.",
+            counted.live, counted.dead, counted.unknown
+        ));
+    }
+    if counted.suppressed > 0 {
+        let suppressed = plural(counted.suppressed, "finding");
+        told.push(format!("{suppressed} suppressed by a mark or the baseline."));
+    }
+    if counted.public > 0 {
+        told.push(format!("{} public by design.", counted.public));
+    }
+    (!told.is_empty()).then(|| told.join(" "))
 }
 
 struct Page {
@@ -171,8 +192,9 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// The text with a numeric character reference for whatever is neither letter nor digit nor harmless.
-fn reference(text: &str) -> String {
+/// The text with a numeric character reference for whatever is neither letter nor digit nor harmless: it is shown as it
+/// is written, in a table too.
+pub(crate) fn reference(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_alphanumeric() || matches!(c, ' ' | '/' | '-' | '.' | ';' | '…') {

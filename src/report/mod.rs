@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 pub(crate) use github::command;
-pub(crate) use redact::Redactor;
+pub(crate) use markdown::reference as in_markdown;
 
 use crate::finding::{Coverage, Finding, Mark, Origin, RuleCard, RuleId, Severity};
 use crate::leak::{Identity, Owner, Verdict};
@@ -171,7 +171,7 @@ pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn W
         Format::Sarif => sarif::write(report, &mut out)?,
         Format::Html => html::write(report, &mut out)?,
         Format::Github => github::write(report, &mut out)?,
-        Format::Markdown => markdown::write(report, &mut out)?,
+        Format::Markdown => markdown::write(report, None, &mut out)?,
         Format::Gitlab => gitlab::write(report, options, &mut out)?,
         Format::Codequality => code_quality::write(report, &mut out)?,
     }
@@ -183,6 +183,11 @@ pub fn write(report: &Report, format: Format, options: &Options, out: &mut dyn W
 /// fails only where `out` does.
 pub fn write_explanation(report: &Report, options: &Options, out: &mut dyn Write) -> Result<()> {
     text::write_explanation(report, options, out)
+}
+
+/// Writes the Markdown of a CI run's own page, which says what the run was for; fails only where `out` does.
+pub fn write_job_summary(report: &Report, what: &str, out: &mut dyn Write) -> Result<()> {
+    markdown::write(report, Some(what), out)
 }
 
 /// The figures of a report.

@@ -2,6 +2,7 @@
 //!
 //! Everything foreign in it has gone through the [`Redactor`]; a secret never passes here.
 
+use super::Report;
 use super::group::Group;
 use super::redact::{Redactor, escape};
 use super::web::absolute;
@@ -92,6 +93,10 @@ pub(super) fn why(group: &Group<'_>, redactor: &Redactor) -> String {
             let reason = redactor.line(reason);
             format!("Nobody can tell whether it works ({reason}); take it for alive.")
         }
+        // what nobody is known to revoke may be a password that somebody chose
+        None if group.card.is_none_or(|card| card.page.is_none()) => {
+            "Whoever reads it can use it until it is revoked or changed.".to_owned()
+        }
         None => format!("Whoever reads it can use it at {service} until it is revoked there."),
     };
     if group.first().confidence != Confidence::High && !group.verdict().is_some_and(Verdict::is_live) {
@@ -164,12 +169,12 @@ pub(super) fn next(group: &Group<'_>, redactor: &Redactor) -> Next {
             after,
         },
         (None, Some(docs)) => Next {
-            before: format!("Revoke it at {}, as told at ", service(group)),
+            before: "Revoke or change it as told at ".to_owned(),
             link: Some(docs),
             after,
         },
         (None, None) => Next {
-            before: "Revoke it where it was made".to_owned(),
+            before: "Revoke or change it where it was made".to_owned(),
             link: None,
             after,
         },
@@ -254,6 +259,14 @@ pub(super) fn gaps(coverage: &Coverage, redactor: &Redactor) -> Vec<Gaps> {
         .collect();
     gaps.sort_by(|a, b| a.what.first().cmp(&b.what.first()));
     gaps
+}
+
+/// Of a scan that found nothing; one with gaps never reads as clean.
+pub(super) fn nothing(report: &Report) -> &'static str {
+    match report.coverage.skipped.is_empty() {
+        true => "No leaks found",
+        false => "No leaks in what was scanned, and not everything was",
+    }
 }
 
 /// What was gone through, without what there was none of.

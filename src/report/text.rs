@@ -146,7 +146,10 @@ impl Page {
             .filter(|group| group.severity != Severity::Info)
             .collect();
         if leaks.is_empty() {
-            writeln!(out, "{}", self.paint(Style::Good, "No leaks found."))?;
+            let nothing = format!("{}.", telling::nothing(report));
+            let whole = report.coverage.skipped.is_empty();
+            let style = if whole { Style::Good } else { Style::Warn };
+            writeln!(out, "{}", self.paint(style, &nothing))?;
         } else {
             let places: usize = leaks.iter().map(|group| group.findings.len()).sum();
             let (leaks, places) = (plural(leaks.len(), "leak"), plural(places, "place"));

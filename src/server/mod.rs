@@ -4,6 +4,7 @@ pub mod health;
 pub mod intake;
 pub mod letters;
 pub mod metrics;
+mod oidc;
 pub mod pages;
 mod traced;
 pub mod worker;

@@ -72,6 +72,11 @@ impl ServerKey {
         self.labelled(b"unleak session v1\0", &[cookie.expose()])
     }
 
+    /// HMAC-SHA256 of what a browser keeps while somebody signs in elsewhere: what is sent there in its place.
+    pub(super) fn tie(&self, what: &[u8], cookie: &Secret) -> [u8; 32] {
+        self.labelled(b"unleak sign-in v1\0", &[what, b"\0", cookie.expose()])
+    }
+
     fn labelled(&self, label: &[u8], parts: &[&[u8]]) -> [u8; 32] {
         let parts: Vec<&[u8]> = std::iter::once(label).chain(parts.iter().copied()).collect();
         mac_sha256(&self.0, &parts)

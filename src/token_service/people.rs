@@ -102,6 +102,15 @@ impl TokenService {
             .ok_or(Error::NotFound("user"))
     }
 
+    /// The user of this key.
+    pub(super) async fn user_of(&self, id: &str) -> Result<User> {
+        sql("SELECT id, login, email, name, active FROM users WHERE id = $1")
+            .bind(id)
+            .optional(&self.pool)
+            .await?
+            .ok_or(Error::NotFound("user"))
+    }
+
     /// Stops all tokens of a user at once, or lets those work again that were not revoked meanwhile; says whether that
     /// changed anything.
     pub async fn set_user_active(&self, login: &str, active: bool, by: &Actor) -> Result<bool> {

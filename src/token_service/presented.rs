@@ -12,7 +12,7 @@ use crate::token_service::error::{Denied, Error, Result};
 use crate::token_service::format::parse;
 use crate::token_service::model::{Organisation, Role, Time, Token};
 use crate::token_service::policy::Applicant;
-use crate::token_service::rights::Bearer;
+use crate::token_service::rights::{Bearer, Operator};
 use crate::token_service::store::TokenService;
 
 /// The columns of [`Token`], and what follows.
@@ -51,6 +51,9 @@ pub struct Presented {
     pub token: Token,
     /// Where it belongs, with where it is turned away.
     pub reach: Vec<Reach>,
+    /// With whom its person signed in, where they hold no token: then [`Presented::token`] is none that was ever issued,
+    /// and has no id.
+    pub issuer: Option<String>,
 }
 
 impl Presented {
@@ -94,7 +97,7 @@ impl TokenService {
     /// Who presents this secret: the operator key, or a token that is accepted.
     pub async fn authenticate(&self, secret: &Secret) -> Result<Bearer> {
         if self.is_operator(secret) {
-            return Ok(Bearer::Operator);
+            return Ok(Bearer::Operator(Operator::Key));
         }
         Ok(Bearer::Token(Box::new(self.accept(secret).await?)))
     }
@@ -105,7 +108,11 @@ impl TokenService {
         self.living(&token).await?;
         self.uses.note(&token.id, None);
         let reach = self.reach(&token).await?;
-        Ok(Presented { token, reach })
+        Ok(Presented {
+            token,
+            reach,
+            issuer: None,
+        })
     }
 
     /// Refuses a token that has ended. Somebody still holds it and tries it, so the attempt is written down.

@@ -108,32 +108,61 @@ impl Right {
 #[derive(Clone, Debug)]
 pub enum Bearer {
     /// Whoever runs the server.
-    Operator,
-    /// The bearer of an accepted token.
+    Operator(Operator),
+    /// The bearer of an accepted token, or a person who signed in without one.
     Token(Box<Presented>),
+}
+
+/// Whoever runs the server.
+#[derive(Clone, Debug)]
+pub enum Operator {
+    /// By the operator key.
+    Key,
+    /// Somebody who signed in elsewhere and was said to be one.
+    Person {
+        /// Their login here, or what they are called there.
+        name: String,
+        /// Who said so.
+        issuer: String,
+    },
 }
 
 impl Bearer {
     /// The words for the audit log.
     pub fn actor(&self) -> Actor {
         match self {
-            Self::Operator => Actor::operator(),
-            Self::Token(presented) => Actor::through(&presented.token.holder(), &presented.token.id),
+            Self::Operator(Operator::Key) => Actor::operator(),
+            Self::Operator(Operator::Person { name, issuer }) => {
+                Actor::vouched(&format!("operator {name}"), issuer)
+            }
+            Self::Token(presented) => match &presented.issuer {
+                None => Actor::through(&presented.token.holder(), &presented.token.id),
+                Some(issuer) => Actor::vouched(&presented.token.holder(), issuer),
+            },
         }
     }
 
     /// The token, unless it is the operator.
     pub fn presented(&self) -> Option<&Presented> {
         match self {
-            Self::Operator => None,
+            Self::Operator(_) => None,
             Self::Token(presented) => Some(presented),
+        }
+    }
+
+    /// With whom they signed in, if they hold neither a token nor the operator key.
+    pub fn issuer(&self) -> Option<&str> {
+        match self {
+            Self::Operator(Operator::Key) => None,
+            Self::Operator(Operator::Person { issuer, .. }) => Some(issuer),
+            Self::Token(presented) => presented.issuer.as_deref(),
         }
     }
 
     /// Refuses everybody but the operator.
     pub fn is_operator(&self) -> Result<()> {
         match self {
-            Self::Operator => Ok(()),
+            Self::Operator(_) => Ok(()),
             Self::Token(_) => Err(Error::Forbidden(
                 "only whoever runs this server may do this, with the operator key".to_owned(),
             )),
@@ -203,7 +232,7 @@ impl TokenService {
     /// refusal.
     pub async fn authorised(&self, bearer: &Bearer, right: Right, slug: &str) -> Result<Organisation> {
         let presented = match bearer {
-            Bearer::Operator => return self.organisation(slug).await,
+            Bearer::Operator(_) => return self.organisation(slug).await,
             Bearer::Token(presented) => presented,
         };
         let by = bearer.actor();
@@ -265,6 +294,9 @@ impl TokenService {
         organisation: &Organisation,
         project: &str,
     ) {
+        if presented.issuer.is_some() {
+            return;
+        }
         let visit = Visit {
             organisation: organisation.id.clone(),
             project: project.to_owned(),

@@ -68,7 +68,7 @@ impl TokenService {
         }
         let organisation = self.authorised(bearer, Right::RevokeTokens, slug).await?;
         let token = self.visitor(&organisation, id).await?.token;
-        let everywhere = matches!(bearer, Bearer::Operator) || token.kind != TokenKind::User;
+        let everywhere = matches!(bearer, Bearer::Operator(_)) || token.kind != TokenKind::User;
         if everywhere || token.revoked_at.is_some() {
             return self.end(&token, cause, &by).await;
         }

@@ -1,59 +1,16 @@
 // The pages of `unleak serve` in Debian's Chromium: tests/it/pages/browser.rs starts the server and runs this.
 // Everything that goes wrong ends it with a sentence.
 import assert from "node:assert/strict";
-import fs from "node:fs";
-import { createRequire } from "node:module";
-import path from "node:path";
-
-const env = process.env;
-const require = createRequire(path.join(env.UNLEAK_BROWSER_TOOLS, "package.json"));
-const { chromium } = require("playwright-core");
-const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+import { browser, env, look, open, tabTo } from "./opened.mjs";
 
 const base = env.UNLEAK_BASE;
 const leak = env.UNLEAK_LEAK;
-const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) => fs.existsSync(file));
-assert(executablePath, "no Chromium: tests/run installs Debian's");
-
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-
-/** A browser of its own for one person; whatever the console complains of is a fault. */
-async function open(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
-  context.setDefaultTimeout(30_000);
-  const page = await context.newPage();
-  const faults = [];
-  page.on("console", (message) => {
-    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) faults.push(message.text());
-  });
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(base)) faults.push("asked elsewhere: " + request.url());
-  });
-  return { context, page, faults };
-}
 
 async function signIn(page, token) {
   await page.goto(base + "/leaks");
   await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Leaks", exact: true }).waitFor();
-}
-
-/** axe finds nothing serious, the page is no wider than its window, and a picture is taken where one is wanted. */
-async function look(page, name, mode) {
-  // what a person typed or was shown once is no business of a picture
-  const shots = env.UNLEAK_SHOTS;
-  if (shots) {
-    fs.mkdirSync(shots, { recursive: true });
-    await page.screenshot({ path: path.join(shots, `${name}-${mode}.png`), fullPage: true });
-  }
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert(wider <= 0, `${name} ${mode} is ${wider} pixels too wide`);
-  const { violations } = await page.evaluate(axe + "; axe.run(document, { resultTypes: ['violations'] })");
-  const serious = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
-  const told = serious.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`);
-  assert.deepEqual(told, [], `${name} ${mode}`);
 }
 
 /** Every page, wide and narrow, light and dark. */
@@ -110,23 +67,6 @@ async function asMember() {
   await context.close();
 }
 
-/** The keyboard alone: tabs until something of this name has the focus. */
-async function tabTo(page, role, name) {
-  for (let step = 0; step < 80; step += 1) {
-    await page.keyboard.press("Tab");
-    const there = await page.evaluate(() => {
-      const at = document.activeElement;
-      const outline = getComputedStyle(at).outlineStyle;
-      return { name: (at.innerText || at.labels?.[0]?.innerText || "").trim(), tag: at.tagName, outline };
-    });
-    if (there.name.startsWith(name)) {
-      assert.notEqual(there.outline, "none", `${name} shows that it has the focus`);
-      return;
-    }
-  }
-  assert.fail(`the keyboard does not reach the ${role} ${name}`);
-}
-
 /** ann says yes by keyboard; her page, open in another window, follows until the token is dead. */
 async function approve() {
   const first = await open();
@@ -153,6 +93,7 @@ async function approve() {
   await first.page.locator("#part-state .state.dead").waitFor();
   await first.page.locator("#live-said", { hasText: "The leak is dead." }).waitFor();
   await first.page.getByText("approved by ann, amy", { exact: false }).first().waitFor();
+  await first.page.getByText("At the command line").waitFor({ state: "detached" });
   await look(first.page, "leak-dead", "wide-light");
   assert.deepEqual([...first.faults, ...second.faults], []);
   await first.context.close();

@@ -98,8 +98,8 @@ fn text_groups_the_places_by_leak_with_the_worst_first() {
     FOUND high  Example {signing} key  …-END
       example/signing-key  0acc604ebc16874a9a5cbf39d4593d9d
       keys/a#b?.pem:1:9
-      why    Whoever reads it can use it at Example until it is revoked there. Its shape does not prove that it is one (confidence medium).
-      next   Revoke it at Example, as told at https://docs.example.com/tokens, then replace it where it is used; deleting the text does not help.
+      why    Whoever reads it can use it until it is revoked or changed. Its shape does not prove that it is one (confidence medium).
+      next   Revoke or change it as told at https://docs.example.com/tokens, then replace it where it is used; deleting the text does not help.
 
     DEAD high  Example {signing} key  …e1f0
       example/signing-key  d11e50e7e5d0b52701f567ff58fad757

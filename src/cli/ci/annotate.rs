@@ -1,4 +1,4 @@
-//! What a step hands to GitHub's runner beside its annotations (`report::github`): masks and outputs. Foreign text in them
+//! What a step hands to GitHub's runner beside its annotations (`report::github`): masks, outputs and the summary. Foreign text in them
 //! is escaped, and text that is none of ours is quoted, so that the name of a file cannot be a command.
 
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 
 use crate::finding::Severity;
-use crate::report::{Report, command};
+use crate::report::{self, Report, command};
 
 /// Shorter pieces would mask parts of ordinary words.
 const SHORTEST_MASK: usize = 6;
@@ -53,10 +53,21 @@ pub(super) fn outputs(file: &Path, outputs: &[(&str, String)]) -> Result<()> {
         let value: String = value.chars().filter(|c| !c.is_control()).collect();
         text.push_str(&format!("{name}={value}\n"));
     }
+    append(file, &text).with_context(|| format!("cannot write outputs to {}", file.display()))
+}
+
+/// Appends the run's summary to the page of the step.
+pub(super) fn summary(file: &Path, what: &str, report: &Report) -> Result<()> {
+    let mut text = Vec::new();
+    report::write_job_summary(report, what, &mut text)?;
+    append(file, &String::from_utf8_lossy(&text))
+        .with_context(|| format!("cannot write the summary to {}", file.display()))
+}
+
+fn append(file: &Path, text: &str) -> std::io::Result<()> {
     let mut open = std::fs::OpenOptions::new();
     open.append(true)
         .create(true)
         .open(file)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write outputs to {}", file.display()))
 }

@@ -168,7 +168,7 @@ fn git(root: &Path, remote: &str, depth: &str, names: &[String]) -> Result<()> {
         let last = said.lines().rev().find(|line| !line.trim().is_empty());
         bail!(
             "git fetch: {}",
-            crate::cli::ci::summary::plain(last.unwrap_or("failed"))
+            crate::cli::ci::remarks::plain(last.unwrap_or("failed"))
         );
     }
     Ok(())

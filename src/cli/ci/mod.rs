@@ -5,7 +5,7 @@
 
 mod annotate;
 mod fetch;
-mod summary;
+mod remarks;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ pub fn run(args: &CiArgs, mut context: Context, out: &mut dyn Write) -> Result<E
         see(&runner, &remote, typed, scan)
     })?;
     let exit = scan::verdict(&typed, &report);
-    publish(args, &runner, &report, exit, out)?;
+    publish(args, &runner, &report, out)?;
     write_reports(&reports, &report)?;
     out.flush()?;
     if args.comment {
@@ -258,7 +258,7 @@ fn see(runner: &Runner, remote: &str, typed: &ScanArgs, scan: &mut Scan) -> Resu
 }
 
 /// Masks, the report for people, annotations, the summary, and the outputs of the step.
-fn publish(args: &CiArgs, runner: &Runner, report: &Report, exit: Exit, out: &mut dyn Write) -> Result<()> {
+fn publish(args: &CiArgs, runner: &Runner, report: &Report, out: &mut dyn Write) -> Result<()> {
     let commands = runner.system == System::GitHub;
     if commands && !args.no_mask {
         annotate::masks(report, out)?;
@@ -267,7 +267,7 @@ fn publish(args: &CiArgs, runner: &Runner, report: &Report, exit: Exit, out: &mu
         out,
         "unleak {}: {}",
         report.version,
-        summary::plain(&runner.change.what)
+        remarks::plain(&runner.change.what)
     )?;
     let options = report::Options {
         color: output::color(false),
@@ -283,7 +283,7 @@ fn publish(args: &CiArgs, runner: &Runner, report: &Report, exit: Exit, out: &mu
         return Ok(());
     };
     if let Some(file) = &github.summary {
-        summary::append(file, &summary::markdown(&runner.change.what, report, exit)?)?;
+        annotate::summary(file, &runner.change.what, report)?;
     }
     if let Some(file) = &github.outputs {
         let figures = report.summary();
@@ -322,7 +322,7 @@ fn remark(runner: &Runner, report: &Report) -> Result<()> {
         return Ok(());
     };
     let review = Review::new(&github.api, &github.repository, pull, token)?;
-    let remarks: Vec<Remark> = summary::remarks(report);
+    let remarks: Vec<Remark> = remarks::remarks(report);
     if let Err(error) = super::wait(review.write(&remarks)) {
         tracing::warn!("not every leak has its remark in the pull request: {error:#}");
     }

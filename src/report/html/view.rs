@@ -131,7 +131,7 @@ impl View {
                 .filter(|revision| !revision.is_empty()),
             date: report.started.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             version: report.version.clone(),
-            heading: heading(&groups),
+            heading: heading(report, &groups),
             clean: counted.leaks == 0 && report.coverage.skipped.is_empty(),
             tiles: tiles(&groups),
             advice: (counted.unknown > 0 && !asked)
@@ -155,13 +155,13 @@ impl View {
     }
 }
 
-fn heading(groups: &[Group<'_>]) -> String {
+fn heading(report: &Report, groups: &[Group<'_>]) -> String {
     let leaks: Vec<&Group<'_>> = groups
         .iter()
         .filter(|one| one.severity != Severity::Info)
         .collect();
     if leaks.is_empty() {
-        return "No leaks found".to_owned();
+        return telling::nothing(report).to_owned();
     }
     let places: usize = leaks.iter().map(|group| group.findings.len()).sum();
     format!("{} in {}", plural(leaks.len(), "leak"), plural(places, "place"))

@@ -58,8 +58,11 @@ fn stand_in(finding: &Finding) -> RuleCard {
 fn descriptor(card: &RuleCard) -> ReportingDescriptor {
     let (title, service) = (cut(&card.title), cut(&card.service));
     let short = format!("{title} in the clear.");
+    let page = card.page.as_deref().and_then(absolute);
     let full = if card.severity == Severity::Info {
         format!("Found: {title}. It is public by design.")
+    } else if page.is_none() {
+        format!("Found: {title}. Whoever can read it can use it until it is revoked or changed.")
     } else {
         format!("Found: {title}. Whoever can read it can use it at {service} until it is revoked there.")
     };
@@ -94,7 +97,6 @@ fn descriptor(card: &RuleCard) -> ReportingDescriptor {
 fn help(card: &RuleCard) -> MultiformatMessageString {
     let page = card.page.as_deref().and_then(absolute);
     let docs = absolute(&card.docs);
-    let plain = |uri: &String| format!(" ({uri})");
     let link = |word: &str, uri: &Option<String>| {
         uri.as_ref()
             .map_or_else(|| word.to_owned(), |uri| format!("[{word}](<{uri}>)"))
@@ -106,17 +108,24 @@ fn help(card: &RuleCard) -> MultiformatMessageString {
         let why = "This token is public by design; it is reported for information and needs no action.";
         (why.to_owned(), why.to_owned())
     } else {
-        let text = format!(
-            "Revoke it at {}{}. {after}",
-            cut(&card.service),
-            page.as_ref().map_or_else(String::new, plain)
-        );
-        let markdown = format!(
-            "1. {} at {}.\n2. {after}",
-            link("Revoke it", &page),
-            link(&cut(&card.service), &docs)
-        );
-        (text, markdown)
+        let service = cut(&card.service);
+        match (&page, &docs) {
+            (Some(page), _) => (
+                format!("Revoke it at {service} ({page}). {after}"),
+                format!(
+                    "1. [Revoke it](<{page}>) at {}.\n2. {after}",
+                    link(&service, &docs)
+                ),
+            ),
+            (None, Some(docs)) => (
+                format!("Revoke or change it as told at {docs}. {after}"),
+                format!("1. Revoke or change it as told at [{service}](<{docs}>).\n2. {after}"),
+            ),
+            (None, None) => (
+                format!("Revoke or change it where it was made. {after}"),
+                format!("1. Revoke or change it where it was made.\n2. {after}"),
+            ),
+        }
     };
     MultiformatMessageString::builder()
         .text(text)

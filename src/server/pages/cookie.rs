@@ -1,5 +1,5 @@
-//! The two cookies: the session, and the one of the sign-in form, before anybody is known. Both are out of reach of
-//! scripts, stay on this site, and over TLS are bound to this host.
+//! The cookies: the session, the one of the sign-in form before anybody is known, and the one of a sign-in elsewhere. All are
+//! out of reach of scripts, stay on this site, and over TLS are bound to this host.
 
 use axum::http::HeaderMap;
 use axum::http::header::COOKIE;
@@ -13,6 +13,8 @@ pub(super) enum Cookie {
     Session,
     /// That the sign-in form came from here.
     Form,
+    /// That the sign-in elsewhere was begun by this browser.
+    Elsewhere,
 }
 
 impl Cookie {
@@ -23,6 +25,8 @@ impl Cookie {
             (Self::Session, false) => "unleak",
             (Self::Form, true) => "__Host-unleak-form",
             (Self::Form, false) => "unleak-form",
+            (Self::Elsewhere, true) => "__Host-unleak-elsewhere",
+            (Self::Elsewhere, false) => "unleak-elsewhere",
         }
     }
 
@@ -44,8 +48,14 @@ impl Cookie {
     /// The header that gives it, until the browser is closed or for so many seconds.
     pub(super) fn given(self, value: &str, seconds: i64, behind_tls: bool) -> String {
         let secure = if behind_tls { "; Secure" } else { "" };
+        // whoever comes back from a provider follows a link of another site
+        let site = if matches!(self, Self::Elsewhere) {
+            "Lax"
+        } else {
+            "Strict"
+        };
         format!(
-            "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}",
+            "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={site}{secure}",
             self.name(behind_tls)
         )
     }

@@ -27,7 +27,7 @@ use super::viewer::Viewer;
 use super::{Pages, sign};
 use crate::finding::RuleId;
 use crate::leak::Leak;
-use crate::secret::Fingerprint;
+use crate::secret::{Fingerprint, Secret};
 use crate::token_service::model::Organisation;
 
 /// Largest form, in bytes.
@@ -50,7 +50,9 @@ pub(super) struct Asked {
     pub(super) address: Option<IpAddr>,
     pub(super) behind_tls: bool,
     /// The cookie of the sign-in form.
-    pub(super) form_cookie: Option<crate::secret::Secret>,
+    pub(super) form_cookie: Option<Secret>,
+    /// The cookie of a sign-in elsewhere.
+    pub(super) elsewhere_cookie: Option<Secret>,
 }
 
 impl Asked {
@@ -211,7 +213,7 @@ async fn read(pages: &Arc<Pages>, route: &Route, mut request: Request) -> Result
     let viewer = match Cookie::Session.read(&parts.headers, behind_tls) {
         None => None,
         Some(cookie) => {
-            let bearer = pages.tokens.signed_in(&cookie, pages.times).await?;
+            let bearer = pages.signed_in(&cookie).await?;
             bearer.map(|bearer| Viewer::new(pages, bearer, cookie))
         }
     };
@@ -220,6 +222,7 @@ async fn read(pages: &Arc<Pages>, route: &Route, mut request: Request) -> Result
         pages: Arc::clone(pages),
         address: peer.map(|ConnectInfo(address)| address.ip()),
         form_cookie: Cookie::Form.read(&parts.headers, behind_tls),
+        elsewhere_cookie: Cookie::Elsewhere.read(&parts.headers, behind_tls),
         viewer,
         path,
         query,

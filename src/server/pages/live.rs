@@ -99,7 +99,7 @@ impl Following {
     /// Whether the session lasts and the leak is still one that its visitor may see.
     async fn is_let_in(&mut self) -> bool {
         let (pages, cookie) = (&self.pages, &self.viewer.cookie);
-        let Ok(Some(bearer)) = pages.tokens.signed_in(cookie, pages.times).await else {
+        let Ok(Some(bearer)) = pages.signed_in(cookie).await else {
             return false;
         };
         let viewer = Viewer::new(pages, bearer, cookie.clone());

@@ -10,6 +10,7 @@ mod assets;
 mod cookie;
 mod decision;
 mod door;
+mod elsewhere;
 mod leak;
 mod leaks;
 mod live;
@@ -31,22 +32,27 @@ mod viewer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use axum::Router;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::dashboard::DashboardSection;
 use crate::respond::Responder;
 use crate::rule::RuleSet;
+use crate::secret::Secret;
+use crate::server::oidc::Provider;
 use crate::server::worker::Sign;
 use crate::store::OrganisationName;
 use crate::token_service::api::Limiter;
-use crate::token_service::{SessionTimes, TokenService};
+use crate::token_service::{self, Bearer, SessionTimes, TokenService};
 
 /// Pages that follow a leak at the same time.
 const MOST_FOLLOWERS: usize = 200;
 /// How often one address may try to sign in, an hour.
 const MOST_SIGN_INS: u32 = 300;
+/// How often one address may be sent to a provider of identities or come back from it, an hour: nothing can be guessed there,
+/// and behind a proxy all people may have one address.
+const MOST_ELSEWHERE: u32 = 6000;
 
 /// What the pages need.
 pub struct Parts {
@@ -76,8 +82,10 @@ pub struct Pages {
     stopping: watch::Receiver<bool>,
     times: SessionTimes,
     behind_tls: bool,
+    provider: Option<Provider>,
     names: BTreeMap<String, Vec<OrganisationName>>,
     sign_ins: Arc<Limiter>,
+    elsewhere: Arc<Limiter>,
     followers: Arc<Semaphore>,
     at_work: act::AtWork,
 }
@@ -86,7 +94,7 @@ impl Pages {
     /// Makes the pages.
     ///
     /// # Errors
-    /// An address in the configuration that is none.
+    /// An address in the configuration that is none, and a provider of identities that is not configured well.
     pub fn new(parts: Parts) -> Result<Arc<Self>> {
         let Parts {
             settings,
@@ -97,14 +105,7 @@ impl Pages {
             bell,
             stopping,
         } = parts;
-        let behind_tls = match &settings.url {
-            None => false,
-            Some(text) => {
-                let url = url::Url::parse(text)
-                    .with_context(|| format!("serve.dashboard.url = {text:?} is no address"))?;
-                url.scheme() == "https"
-            }
-        };
+        let behind_tls = settings.address()?.is_some_and(|url| url.scheme() == "https");
         let names = settings.organisations.iter().map(|(slug, names)| {
             let names = names.iter().map(|name| OrganisationName::parse(name));
             (slug.clone(), names.collect())
@@ -121,8 +122,10 @@ impl Pages {
                 idle: i64::from(settings.idle_minutes.max(1)) * 60,
             },
             behind_tls,
+            provider: settings.oidc()?.map(Provider::new).transpose()?,
             names: names.collect(),
             sign_ins: Limiter::per_hour(MOST_SIGN_INS),
+            elsewhere: Limiter::per_hour(MOST_ELSEWHERE),
             followers: Arc::new(Semaphore::new(MOST_FOLLOWERS)),
             at_work: act::AtWork::default(),
         }))
@@ -131,6 +134,12 @@ impl Pages {
     /// All their routes.
     pub fn router(self: Arc<Self>) -> Router {
         door::router(self)
+    }
+
+    /// Who is signed in by this cookie.
+    async fn signed_in(&self, cookie: &Secret) -> token_service::Result<Option<Bearer>> {
+        let elsewhere = self.provider.as_ref().map(Provider::issuer);
+        self.tokens.signed_in(cookie, self.times, elsewhere).await
     }
 
     /// What services call this organisation of the token service.

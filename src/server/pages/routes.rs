@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use super::door::Asked;
 use super::trouble::Trouble;
 use super::{
-    act, assets, leak, leaks, live, org_policy, org_tokens, organisations, policy, services, sign, tasks,
-    trends, users,
+    act, assets, elsewhere, leak, leaks, live, org_policy, org_tokens, organisations, policy, services, sign,
+    tasks, trends, users,
 };
+use crate::config::dashboard::BACK;
 use crate::token_service::Right;
 
 /// Who may use a route.
@@ -80,6 +81,8 @@ fn of_everybody() -> Vec<Route> {
         get("/", Access::SignedIn, leaks::home),
         get("/sign-in", Access::Anyone, sign::form),
         post("/sign-in", Access::Anyone, sign::begin),
+        get("/sign-in/oidc", Access::Anyone, elsewhere::begin),
+        get(BACK, Access::Anyone, elsewhere::back),
         post("/sign-out", Access::SignedIn, sign::end),
         get("/assets/{name}", Access::Anyone, assets::file),
         get("/leaks", Access::SignedIn, leaks::list),

@@ -7,11 +7,11 @@ use axum::response::Response;
 use super::cookie::Cookie;
 use super::door::{Asked, go, html, with_cookie};
 use super::routes::Answer;
-use super::shown::Frame;
+use super::shown::{Frame, clean, pair};
 use super::trouble::{Trouble, sentence};
 use super::viewer::{form_key, is_key_of};
 use crate::secret::Secret;
-use crate::token_service::Error;
+use crate::token_service::{Error, SignedIn};
 
 /// Seconds for which a sign-in form is good.
 const FORM_SECONDS: i64 = 3600;
@@ -25,6 +25,16 @@ struct Page {
     form_key: String,
     next: String,
     trouble: Option<String>,
+    elsewhere: Option<Elsewhere>,
+}
+
+/// With whom people sign in, beside tokens.
+struct Elsewhere {
+    name: String,
+    /// Where that begins.
+    begins: String,
+    /// Where whoever has just signed out here does so there.
+    way_out: Option<String>,
 }
 
 /// `GET /sign-in`.
@@ -35,7 +45,8 @@ pub(super) async fn form(asked: Asked) -> Answer {
     shown(&asked, local(asked.query("next")), None)
 }
 
-fn shown(asked: &Asked, next: &str, trouble: Option<String>) -> Answer {
+/// The form, with what went wrong before.
+pub(super) fn shown(asked: &Asked, next: &str, trouble: Option<String>) -> Answer {
     let mut bytes = [0_u8; FORM_BYTES];
     getrandom::fill(&mut bytes).map_err(|_| Trouble::NotNow)?;
     let cookie: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -46,6 +57,14 @@ fn shown(asked: &Asked, next: &str, trouble: Option<String>) -> Answer {
         form_key: form_key(&Secret::new(cookie.as_bytes())),
         next: next.to_owned(),
         trouble,
+        elsewhere: asked.pages.provider.as_ref().map(|provider| Elsewhere {
+            name: clean(provider.name()),
+            begins: format!("/sign-in/oidc?{}", pair("next", next).trim_start_matches('&')),
+            way_out: match asked.query("said") {
+                "signed-out" => provider.way_out().map(|url| url.to_string()),
+                _ => None,
+            },
+        }),
     };
     let mut response = with_cookie(html(&page)?, &given);
     if failed {
@@ -76,10 +95,7 @@ pub(super) async fn begin(asked: Asked) -> Answer {
     }
     match asked.pages.tokens.sign_in(&token, asked.pages.times).await {
         Ok(signed_in) => {
-            let value = signed_in.cookie.expose_str().unwrap_or_default();
-            let seconds = asked.pages.times.longest;
-            let given = Cookie::Session.given(value, seconds, asked.behind_tls);
-            let response = with_cookie(go(&next), &given);
+            let response = let_in(&asked, go(&next), &signed_in).await?;
             Ok(with_cookie(response, &Cookie::Form.taken(asked.behind_tls)))
         }
         Err(Error::Denied(why)) => {
@@ -89,6 +105,17 @@ pub(super) async fn begin(asked: Asked) -> Answer {
         Err(Error::Forbidden(why)) => shown(&asked, &next, Some(sentence(&why))),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Gives the browser its new session; one that it had before is over.
+pub(super) async fn let_in(asked: &Asked, response: Response, signed_in: &SignedIn) -> Answer {
+    if let Some(before) = asked.anybody() {
+        let tokens = &asked.pages.tokens;
+        tokens.sign_out(&before.cookie, &before.bearer).await?;
+    }
+    let value = signed_in.cookie.expose_str().unwrap_or_default();
+    let given = Cookie::Session.given(value, asked.pages.times.longest, asked.behind_tls);
+    Ok(with_cookie(response, &given))
 }
 
 /// `POST /sign-out`.
@@ -121,7 +148,7 @@ pub(super) fn once_more(to: &str) -> Answer {
 }
 
 /// An address of ours, or the first page.
-fn local(to: &str) -> &str {
+pub(super) fn local(to: &str) -> &str {
     let ours = to.starts_with('/')
         && !to.starts_with("//")
         && !to.starts_with("/sign-")

@@ -10,7 +10,7 @@ use crate::leak::{Identity, Leak};
 use crate::secret::Secret;
 use crate::store::{OrganisationName, Whose};
 use crate::token_service::model::Role;
-use crate::token_service::{Bearer, Right, TokenService};
+use crate::token_service::{Bearer, Operator, Right, TokenService};
 
 /// An organisation that the visitor is a member of and that lets their token in.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Place {
 #[derive(Clone, Debug)]
 pub(super) struct Viewer {
     pub(super) bearer: Bearer,
-    /// Their name in ledgers: a login, or `operator key`.
+    /// Their name in ledgers: a login, `operator key`, or what a provider calls an operator who has no login here.
     pub(super) name: String,
     pub(super) places: Vec<Place>,
     /// What their browser keeps.
@@ -38,13 +38,19 @@ pub(super) struct Viewer {
 
 impl Viewer {
     pub(super) fn new(pages: &Pages, bearer: Bearer, cookie: Secret) -> Self {
-        let Some(presented) = bearer.presented() else {
-            return Self {
-                name: "operator key".to_owned(),
-                places: Vec::new(),
-                bearer,
-                cookie,
-            };
+        let presented = match &bearer {
+            Bearer::Token(presented) => presented,
+            Bearer::Operator(operator) => {
+                return Self {
+                    name: match operator {
+                        Operator::Key => "operator key".to_owned(),
+                        Operator::Person { name, .. } => name.clone(),
+                    },
+                    places: Vec::new(),
+                    bearer,
+                    cookie,
+                };
+            }
         };
         let places = presented.admitted().filter_map(|reach| {
             let organisation = &reach.organisation;
@@ -69,7 +75,7 @@ impl Viewer {
 
     /// Whether they run the server.
     pub(super) fn is_operator(&self) -> bool {
-        matches!(self.bearer, Bearer::Operator)
+        matches!(self.bearer, Bearer::Operator(_))
     }
 
     /// Whose leaks they may see.

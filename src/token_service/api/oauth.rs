@@ -62,7 +62,7 @@ pub(super) async fn introspect(
 /// The organisations that the caller may hear of with the token; `None` if the token is none of its business.
 fn known_to<'a>(bearer: &Bearer, asked: &'a Presented) -> Option<Vec<&'a Reach>> {
     let caller = match bearer {
-        Bearer::Operator => return Some(asked.admitted().collect()),
+        Bearer::Operator(_) => return Some(asked.admitted().collect()),
         Bearer::Token(caller) => caller,
     };
     if caller.token.id == asked.token.id {

@@ -41,6 +41,11 @@ impl Actor {
         Self(format!("{holder} (token {token})"))
     }
 
+    /// Somebody who signed in elsewhere.
+    pub fn vouched(who: &str, issuer: &str) -> Self {
+        Self::local(&format!("{who} (signed in with {issuer})"))
+    }
+
     /// The words.
     pub fn as_str(&self) -> &str {
         &self.0

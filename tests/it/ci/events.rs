@@ -47,7 +47,7 @@ fn a_pull_request_is_scanned_commit_by_commit_also_from_a_checkout_of_depth_one(
         assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 1);
         let summary = job.read("summary");
         assert!(
-            summary.contains("1 leak") && summary.contains("config/prod.env:2"),
+            summary.contains("## unleak: 1 leak found") && summary.contains("config/prod.env&#58;2"),
             "{summary}"
         );
     }

@@ -2,6 +2,7 @@
 
 use unleak::server::pages::routes::table;
 
+use super::provider::Provider;
 use super::site::{Answer, Browser, EVERY, Kept, Site, TWO_PEOPLE, page_of};
 
 /// What becomes of a request.
@@ -38,6 +39,8 @@ const MATRIX: &[Row] = &[
     ("GET", "/", SIGNED_IN),
     ("GET", "/sign-in", ALL),
     ("POST", "/sign-in", ALL),
+    ("GET", "/sign-in/oidc", ALL),
+    ("GET", "/sign-in/oidc/back", ALL),
     ("POST", "/sign-out", SIGNED_IN),
     ("GET", "/assets/{name}", ALL),
     ("GET", "/leaks", SIGNED_IN),
@@ -87,7 +90,7 @@ fn address(path: &str) -> String {
 fn became(method: &str, path: &str, answer: &Answer) -> Let {
     match answer.status {
         303 if answer.to.starts_with("/sign-in?next=") => Sign,
-        401 if path == "/sign-in" && method == "POST" => In,
+        401 if path == "/sign-in" && method == "POST" || path == "/sign-in/oidc/back" => In,
         403 => No,
         // a token that is not there is the handler's own word, which only those hear who were let in
         404 if answer.text.contains("no such token") => In,
@@ -114,10 +117,13 @@ fn every_route_has_a_row_and_every_row_a_route() {
 /// What is not in the table is not behind the door either.
 #[test]
 fn no_page_is_added_but_by_the_table() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/pages");
-    let mut added = 0;
-    for file in std::fs::read_dir(folder).unwrap() {
-        let path = file.unwrap().path();
+    let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/server/pages");
+    let (mut added, mut left) = (0, vec![pages]);
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(std::fs::read_dir(path).unwrap().map(|file| file.unwrap().path()));
+            continue;
+        }
         if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
             let here = [".route(", ".nest(", ".fallback(", "_service("].iter();
@@ -130,7 +136,9 @@ fn no_page_is_added_but_by_the_table() {
 #[test]
 fn everybody_is_let_in_where_they_may_and_nowhere_else() {
     for kept in EVERY {
-        let site = Site::open(*kept, TWO_PEOPLE);
+        let provider = Provider::new();
+        let site = provider.site(*kept, TWO_PEOPLE);
+        site.fill();
         for (column, who) in PEOPLE.iter().enumerate() {
             let mut browser = match *who {
                 "nobody" => Browser::new(&site),

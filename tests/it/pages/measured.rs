@@ -1,5 +1,5 @@
 //! What the pages cost with 100,000 leaks in the store. Takes minutes, so it runs when it is named:
-//! `cargo test --release --test it -- --ignored --nocapture pages::measured`.
+//! `UNLEAK_SERVED=$PWD/target/release/unleak cargo test --test it -- --ignored --nocapture pages::measured`.
 
 use std::time::{Duration, Instant};
 

@@ -4,10 +4,14 @@
 mod acts;
 mod browser;
 mod client;
+mod elsewhere;
+mod figures;
 mod leaked;
 mod leaks;
 mod matrix;
 mod measured;
 mod organisations;
+mod provider;
+mod refused;
 mod sign;
 mod site;

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, Read as _};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -75,15 +76,26 @@ impl Site {
     /// acme, 2 opens beta, and a worker has asked about all of them.
     pub(super) fn open(kept: Kept, policy: &str) -> Self {
         let site = Self::empty(kept, policy);
-        site.report(&[1, 2, 3]);
-        site.until("every leak was asked about", || {
-            [1, 2, 3].iter().all(|number| site.is_decided(*number))
-        });
+        site.fill();
         site
+    }
+
+    /// The leaks of [`Site::open`], asked about, and everybody told of them.
+    pub(super) fn fill(&self) {
+        self.report(&[1, 2, 3]);
+        self.until("every leak was asked about", || {
+            [1, 2, 3].iter().all(|number| self.is_decided(*number))
+        });
+        self.until("everybody was told", || self.is_quiet());
     }
 
     /// The same without a leak.
     pub(super) fn empty(kept: Kept, policy: &str) -> Self {
+        Self::listening(kept, "127.0.0.1:0", policy, super::provider::SECRET)
+    }
+
+    /// The same at this address, with whatever else the configuration says, and our secret at a provider of identities.
+    pub(super) fn listening(kept: Kept, listen: &str, more: &str, client_secret: &str) -> Self {
         let (tool, runtime) = (Tool::new(), runtime());
         let (leaks_url, tokens_url) = match kept {
             Kept::Sqlite => {
@@ -103,6 +115,7 @@ impl Site {
         tool.write("store.key", [7; 32]);
         tool.write("tokens.key", [9; 32]);
         tool.write("operator.key", OPERATOR);
+        tool.write("oidc.secret", client_secret);
         let (store, tokens) = runtime.block_on(async {
             let store = Store::open(&leaks_url, StoreKey::new([7; 32])).await.unwrap();
             let tokens = TokenService::open(&tokens_url, ServerKey::new(&[9; 32]).unwrap())
@@ -115,7 +128,7 @@ impl Site {
             service: Local::play(Service::default(), Service::answer),
             base: String::new(),
             log: Arc::default(),
-            secrets: RefCell::new(vec![OPERATOR.to_owned()]),
+            secrets: RefCell::new(vec![OPERATOR.to_owned(), client_secret.to_owned()]),
             said: RefCell::default(),
             people: RefCell::default(),
             server: None,
@@ -126,25 +139,25 @@ impl Site {
             tokens_url,
             runtime,
         };
-        site.configure(policy);
+        site.configure(listen, more);
         site.serve();
         site
     }
 
-    fn configure(&self, policy: &str) {
+    fn configure(&self, listen: &str, more: &str) {
         let (leaks, tokens, base) = (&self.leaks_url, &self.tokens_url, &self.service.base);
         let text = format!(
             "[store]\nurl = {leaks:?}\nkey_file = \"store.key\"\n[services.example]\nbases = [{base:?}]\n\
              settle_seconds = 1\n[owners]\nfallback = [\"Security <security@mail.example>\"]\n[notify]\n\
-             outbox = \"outbox\"\n[serve]\nlisten = \"127.0.0.1:0\"\nstore = {tokens:?}\nkey_file = \"tokens.key\"\n\
+             outbox = \"outbox\"\n[serve]\nlisten = {listen:?}\nstore = {tokens:?}\nkey_file = \"tokens.key\"\n\
              operator_key_file = \"operator.key\"\n[serve.worker]\nretry_seconds = 1\nattempts = 2\n\
-             [policy]\napprovers = [\"Two <two@mail.example>\", \"three@mail.example\"]\n{policy}"
+             [policy]\napprovers = [\"Two <two@mail.example>\", \"three@mail.example\"]\n{more}"
         );
         self.tool.write("c.toml", text);
     }
 
     fn serve(&mut self) {
-        let mut command = self.tool.command(env!("CARGO_BIN_EXE_unleak"));
+        let mut command = self.tool.command(&served());
         command
             .args(["--config", "c.toml", "--rules", "rules", "-v", "serve"])
             .stdout(Stdio::piped())
@@ -210,6 +223,13 @@ impl Site {
 
     fn is_decided(&self, number: u32) -> bool {
         self.actions(number).iter().any(|action| action == "decided")
+    }
+
+    /// Whether no worker and no courier has anything left to do now.
+    fn is_quiet(&self) -> bool {
+        let tasks = self.wait(self.store.backlog()).unwrap();
+        let notices = self.wait(self.store.notice_queue()).unwrap();
+        (tasks.waiting, tasks.running, notices.waiting) == (0, 0, 0)
     }
 
     /// The actions in the ledger about a leak, the last first.
@@ -305,6 +325,27 @@ impl Drop for Site {
             .collect();
         assert!(addresses.is_empty(), "addresses in the log: {addresses:?}");
     }
+}
+
+/// The program that serves: for figures an optimised one, which whoever wants them names.
+fn served() -> String {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whoever measures promises the program by this variable"
+    )]
+    let named = std::env::var("UNLEAK_SERVED");
+    named.unwrap_or_else(|_| env!("CARGO_BIN_EXE_unleak").to_owned())
+}
+
+/// A port of loopback that nobody is given by chance.
+pub(super) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 10_000).unwrap();
+    let mut ports =
+        std::iter::repeat_with(|| 20_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000);
+    ports
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .unwrap()
 }
 
 pub(super) fn by() -> Actor {

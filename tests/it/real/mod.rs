@@ -18,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::Value;
 
 /// A path of this repository.
-fn here(path: &str) -> PathBuf {
+pub(crate) fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -28,7 +28,7 @@ fn here(path: &str) -> PathBuf {
     reason = "the one way for a Rust test to say that it did nothing"
 )]
 #[expect(clippy::disallowed_methods, reason = "CI is told by the environment alone")]
-fn installed(path: &str) -> Option<PathBuf> {
+pub(crate) fn installed(path: &str) -> Option<PathBuf> {
     let found = here("target/tools").join(path);
     if found.exists() {
         return Some(found);
@@ -42,7 +42,7 @@ fn installed(path: &str) -> Option<PathBuf> {
 }
 
 /// A server that is ended with the test, with all that it started.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Running {
     fn start(command: &mut Command) -> Self {
@@ -50,7 +50,7 @@ impl Running {
     }
 
     /// Starts it and reads the one line of JSON that it says when it is ready.
-    fn telling(command: &mut Command) -> (Self, Value) {
+    pub(crate) fn telling(command: &mut Command) -> (Self, Value) {
         let mut running = Self::start(command.stdout(Stdio::piped()));
         let mut lines = BufReader::new(running.0.stdout.take().unwrap())
             .lines()
@@ -80,7 +80,7 @@ impl Drop for Running {
     clippy::disallowed_methods,
     reason = "programs are found by the tests' own PATH"
 )]
-fn command(program: &Path) -> Command {
+pub(crate) fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env_clear();
     if let Some(path) = std::env::var_os("PATH") {

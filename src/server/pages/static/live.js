@@ -2,20 +2,23 @@
 (() => {
   "use strict";
 
-  for (const button of document.querySelectorAll("button[data-copy]")) {
-    if (!navigator.clipboard) break;
-    button.hidden = false;
-    button.addEventListener("click", async () => {
-      const said = button.firstChild;
-      try {
-        await navigator.clipboard.writeText(button.dataset.copy);
-        said.textContent = "Copied";
-      } catch {
-        said.textContent = "Not copied";
-      }
-      setTimeout(() => { said.textContent = "Copy"; }, 2000);
-    });
-  }
+  const offerCopies = () => {
+    if (!navigator.clipboard) return;
+    for (const button of document.querySelectorAll("button[data-copy]")) button.hidden = false;
+  };
+  offerCopies();
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("button[data-copy]");
+    if (!button) return;
+    const said = button.firstChild;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      said.textContent = "Copied";
+    } catch {
+      said.textContent = "Not copied";
+    }
+    setTimeout(() => { said.textContent = "Copy"; }, 2000);
+  });
 
   const followed = document.querySelector("[data-live]");
   if (!followed || !window.EventSource) return;
@@ -39,6 +42,7 @@
         part.replaceChildren(...news.childNodes);
       }
     }
+    offerCopies();
     const said = document.getElementById("live-said");
     const text = "The leak is " + word + ".";
     if (said.textContent !== text) said.textContent = text;

@@ -47,53 +47,68 @@ fn a_merge_request_of_gitlab_is_scanned_from_its_base_with_a_depth_of_one() {
     assert!(!report.to_string().contains(&token()));
 }
 
+type Variables = &'static [(&'static str, &'static str)];
+
+/// How a CI system tells of a change, and that it comes from a fork.
+struct System {
+    what: &'static str,
+    variables: Variables,
+    fork: Variables,
+}
+
+const SYSTEMS: [System; 4] = [
+    System {
+        what: "change 7",
+        variables: &[
+            ("JENKINS_URL", "https://ci.example.com/"),
+            ("CHANGE_ID", "7"),
+            ("CHANGE_TARGET", "main"),
+        ],
+        fork: &[("CHANGE_FORK", "eve")],
+    },
+    System {
+        what: "pull request 7",
+        variables: &[
+            ("BUILDKITE", "true"),
+            ("BUILDKITE_PULL_REQUEST", "7"),
+            ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main"),
+            ("BUILDKITE_REPO", "git@example.com:acme/shop.git"),
+        ],
+        fork: &[("BUILDKITE_PULL_REQUEST_REPO", "https://example.com/eve/shop")],
+    },
+    System {
+        what: "pull request 7",
+        variables: &[
+            ("TF_BUILD", "True"),
+            ("BUILD_REASON", "PullRequest"),
+            ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/main"),
+            ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "7"),
+        ],
+        fork: &[("SYSTEM_PULLREQUEST_ISFORK", "True")],
+    },
+    System {
+        what: "pull request 7",
+        variables: &[
+            ("BITBUCKET_BUILD_NUMBER", "1"),
+            ("BITBUCKET_PR_ID", "7"),
+            ("BITBUCKET_PR_DESTINATION_BRANCH", "main"),
+        ],
+        fork: &[],
+    },
+];
+
 #[test]
 fn jenkins_buildkite_azure_and_bitbucket_scan_a_change_against_its_branch_and_ask_nobody_for_a_fork() {
-    let systems: [(&str, &[(&str, &str)], &[(&str, &str)]); 4] = [
-        (
-            "change 7",
-            &[
-                ("JENKINS_URL", "https://ci.example.com/"),
-                ("CHANGE_ID", "7"),
-                ("CHANGE_TARGET", "main"),
-            ],
-            &[("CHANGE_FORK", "eve")],
-        ),
-        (
-            "pull request 7",
-            &[
-                ("BUILDKITE", "true"),
-                ("BUILDKITE_PULL_REQUEST", "7"),
-                ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", "main"),
-                ("BUILDKITE_REPO", "git@example.com:acme/shop.git"),
-            ],
-            &[("BUILDKITE_PULL_REQUEST_REPO", "https://example.com/eve/shop")],
-        ),
-        (
-            "pull request 7",
-            &[
-                ("TF_BUILD", "True"),
-                ("BUILD_REASON", "PullRequest"),
-                ("SYSTEM_PULLREQUEST_TARGETBRANCH", "refs/heads/main"),
-                ("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "7"),
-            ],
-            &[("SYSTEM_PULLREQUEST_ISFORK", "True")],
-        ),
-        (
-            "pull request 7",
-            &[
-                ("BITBUCKET_BUILD_NUMBER", "1"),
-                ("BITBUCKET_PR_ID", "7"),
-                ("BITBUCKET_PR_DESTINATION_BRANCH", "main"),
-            ],
-            &[],
-        ),
-    ];
     let desk = Desk::new();
     desk.commit("a.env", &token());
     desk.delete("a.env");
     desk.push("feature");
-    for (what, variables, fork) in systems {
+    for System {
+        what,
+        variables,
+        fork,
+    } in SYSTEMS
+    {
         let job = desk.job(
             "",
             &serde_json::json!({}),

@@ -20,7 +20,7 @@ use crate::finding::{Confidence, Refusal, RuleCard, RuleId, Severity};
 /// Words near a match, in lower case.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// One of these must stand near.
+    /// One of these must stand near, if there are any.
     pub words: Vec<Cow<'static, str>>,
     /// How near, in bytes.
     pub within: usize,

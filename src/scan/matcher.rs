@@ -268,7 +268,9 @@ impl Scanner {
                 rule.yields,
                 rule.confidence,
                 std::cmp::Reverse(length),
-                rule.context.is_none(),
+                rule.context
+                    .as_ref()
+                    .is_none_or(|context| context.words.is_empty()),
                 candidate.rule,
                 candidate.range.start,
             )

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result, bail};
 /// Words near a match, in lower case.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// One of these must stand near.
+    /// One of these must stand near, if there are any.
     pub words: Vec<Cow<'static, str>>,
     /// How near, in bytes.
     pub within: usize,

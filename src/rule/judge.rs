@@ -199,7 +199,7 @@ fn stands_in(context: &Context, hay: &[u8], secret: &Range<usize>) -> bool {
     has_word_near(context, hay, secret) && word_before(context, hay, secret).is_none()
 }
 
-/// Whether one of the words that must stand near does.
+/// Whether one of the words that must stand near does, or none must.
 pub(super) fn has_word_near(context: &Context, hay: &[u8], secret: &Range<usize>) -> bool {
     let near =
         secret.start.saturating_sub(context.within)..secret.end.saturating_add(context.within).min(hay.len());
@@ -208,7 +208,7 @@ pub(super) fn has_word_near(context: &Context, hay: &[u8], secret: &Range<usize>
         memchr::memmem::find_iter(&near, word.as_bytes())
             .any(|at| context.anywhere || word.len() >= LONG_WORD || is_word(written, at, word.len()))
     };
-    context.words.iter().any(stands)
+    context.words.is_empty() || context.words.iter().any(stands)
 }
 
 /// The word right before the secret that must not stand there.

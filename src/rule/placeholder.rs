@@ -109,6 +109,10 @@ static TEMPLATES: LazyLock<Regex> = LazyLock::new(|| {
 /// How many equal characters in a row no random value has.
 const RUN: usize = 5;
 
+/// A run makes a placeholder of a value of at most so many times its length: longer ones are encoded data that holds
+/// zeros, as `xoxb-…-AAAAAN…`.
+const SHARE: usize = 6;
+
 /// What makes a value a placeholder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placeholder {
@@ -147,8 +151,8 @@ pub fn placeholder(value: &[u8]) -> Option<Placeholder> {
     if let Some(part) = WORDS.iter().find(holds) {
         return Some(Placeholder::Part(part));
     }
-    let equal = |run: &[u8]| run.iter().all(|byte| *byte == run[0]);
-    if value.windows(RUN).any(equal) {
+    let longest = value.chunk_by(|a, b| a == b).map(<[u8]>::len).max().unwrap_or(0);
+    if longest >= RUN && longest * SHARE >= value.len() {
         return Some(Placeholder::Run);
     }
     if is_file_name(value) {
@@ -257,21 +261,35 @@ const WORD: usize = 4;
 /// Shortest password that a person chose and that is told from a word.
 const SHORTEST: usize = 6;
 
-/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`, or
-/// with a number behind it, as `Winter2019`. Signs with a meaning in code (a path, a list, a call, a variable) do not
-/// count.
+/// Whether `value` looks like a password that a person chose: a word with digits and a sign in it, as `Winter2019!`,
+/// with a number behind it, as `Winter2019`, or two words with a sign between them that joins no names, as
+/// `winter!garden`. Signs with a meaning in code (a path, a list, a call, a variable) do not count.
 pub fn is_chosen(value: &[u8]) -> bool {
-    is_numbered(value) || is_signed(value)
+    is_numbered(value) || is_signed(value) || is_joined(value)
 }
 
 /// Shortest and longest number behind a word: a year, a date, `123456`.
 const NUMBER: std::ops::RangeInclusive<usize> = 3..=8;
 
-/// Whether `value` is one word with a number behind it. Names of methods (`sha512`) have short words.
+/// Whether `value` is one word with a number behind it; with digits before it, too, the word may be shorter. Names of
+/// methods (`sha512`) have short words.
 fn is_numbered(value: &[u8]) -> bool {
-    let word = value.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let number = &value[word..];
-    word >= WORD && NUMBER.contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+    let before = value.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let rest = &value[before..];
+    let word = rest.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let number = &rest[word..];
+    word + before.min(1) >= WORD && NUMBER.contains(&number.len()) && number.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether `value` is two words of at least [`WORD`] letters with one sign between them.
+fn is_joined(value: &[u8]) -> bool {
+    let mut words = value.split(|byte| b"!#$^~*".contains(byte));
+    let mut word = || {
+        words
+            .next()
+            .is_some_and(|word| word.len() >= WORD && word.iter().all(u8::is_ascii_alphabetic))
+    };
+    word() && word() && words.next().is_none()
 }
 
 /// Whether `value` is a word with digits and a sign in it.
@@ -339,6 +357,7 @@ mod tests {
             ["m{{h}o)p$", "{e]nob(ody[finds>-_"],
             ["k3<Zq9", "%sT4}x"],
             ["9f8a7b6c", "5d4e3f2a1b"],
+            ["xqwt-84AAAAAj3", "Kd92mzQ7pVb1Lr6Ty"],
         ] {
             assert!(!is_placeholder(parts.concat().as_bytes()), "{parts:?}");
         }
@@ -352,6 +371,8 @@ mod tests {
             ["Pass123", "!@#"],
             ["1qay@", "WXS"],
             ["`123QWER", "asdf"],
+            ["4elm", "1234"],
+            ["winter!", "garden"],
         ] {
             assert!(is_chosen(parts.concat().as_bytes()), "{parts:?}");
         }
@@ -363,6 +384,8 @@ mod tests {
             "@angular/core2",
             "#ff00aa1",
             "super$ecret1",
+            "a#b",
+            "256sha512x",
             "Hello!",
             "version-2",
             "a=1&b=2",

@@ -230,17 +230,21 @@ impl Scanner {
         candidates
     }
 
-    /// Where two rules claim the same bytes, one that does not yield wins, then the surer one, then the longer match,
-    /// then one whose words stand near, then the earlier rule.
+    /// Where two rules claim the same bytes, one that is told goes before one that is not sure enough for that, then one
+    /// that does not yield wins, then the surer one, then the longer match, then one whose words stand near, then the
+    /// earlier rule.
     fn strongest(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         candidates.sort_by_key(|candidate| {
             let length = candidate.range.len();
             let rule = &self.rules[candidate.rule];
             (
+                rule.confidence > self.least,
                 rule.yields,
                 rule.confidence,
                 std::cmp::Reverse(length),
-                rule.context.is_none(),
+                rule.context
+                    .as_ref()
+                    .is_none_or(|context| context.words.is_empty()),
                 candidate.rule,
                 candidate.range.start,
             )

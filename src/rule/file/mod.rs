@@ -208,9 +208,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Section<T> {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContextFile {
-    /// One of these must occur, in any case of letters.
+    /// One of these must occur, in any case of letters; without any, only `unless` is asked.
+    #[serde(default)]
     pub words: Vec<String>,
     /// At most so many bytes before the secret or after it; within it counts too.
+    #[serde(default)]
     pub within: usize,
     /// None of these may stand, as a whole word, in the 24 bytes before the secret: what the value is instead
     /// (`commit`, `sha`).

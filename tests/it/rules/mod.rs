@@ -2,6 +2,7 @@
 
 mod broken;
 mod command_line;
+mod values;
 
 use std::fs;
 use std::path::Path;

@@ -70,7 +70,7 @@ fn planted(rule: &Rule, hir: &Hir, random: &mut Random) -> Vec<u8> {
     let filler = [0, random.below(140), random.below(40)][random.below(3)];
     random.filler(filler, &mut text);
     text.extend_from_slice([&b""[..], b"\n", b" ", b"\"", b"="][random.below(5)]);
-    let context = rule.context.as_ref();
+    let context = rule.context.as_ref().filter(|context| !context.words.is_empty());
     let word = context.map(|context| context.words[random.below(context.words.len())].clone());
     let gap = context.map_or(0, |context| random.below(context.within));
     let before = random.below(2) == 0;
@@ -105,10 +105,11 @@ fn matches(rule: &Rule, text: &[u8]) -> Vec<(usize, usize)> {
             let from = secret.start.saturating_sub(context.within);
             let to = secret.end.saturating_add(context.within).min(text.len());
             let near = text[from..to].to_ascii_lowercase();
-            context
-                .words
-                .iter()
-                .any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
+            context.words.is_empty()
+                || context
+                    .words
+                    .iter()
+                    .any(|word| memchr::memmem::find(&near, word.as_bytes()).is_some())
         });
         if near {
             all.push((whole.start(), whole.end()));

@@ -229,18 +229,14 @@ fn weight(rule: &Rule, notes: &mut Notes<'_>) {
         "random base 62 has about 5, random hexadecimal about 3.8",
     );
     if let Some(context) = &rule.context {
+        let mut words = context.words.iter().chain(&context.unless).peekable();
         notes.add_unless(
-            !context.words.is_empty()
-                && context
-                    .words
-                    .iter()
-                    .chain(&context.unless)
-                    .all(|word| !word.is_empty()),
+            words.peek().is_some() && words.all(|word| !word.is_empty()),
             "its context holds no word, or an empty one",
             "name words that stand near such a token",
         );
         notes.add_unless(
-            (1..=1000).contains(&context.within),
+            context.words.is_empty() || (1..=1000).contains(&context.within),
             "its context.within is not between 1 and 1000 bytes",
             "80 is about a line",
         );

@@ -65,7 +65,10 @@ fn the_shipped_rule_files_are_built_in() {
             let text = format!("{rule:?}");
             let (before, after) = text.split_once("service: ").expect("a service");
             let after = after.rsplit_once("pattern: \"").expect("a pattern").1;
-            format!("{before}{after}")
+            // what may stand behind a keyword is worked out for loaded rules when it is asked (`rule::compile` compares it)
+            let (early, late) = after.split_once(", next: ").expect("what comes next");
+            let late = late.split_once(", longest: ").expect("the longest").1;
+            format!("{before}{early}{late}")
         };
         assert_eq!(shown(built), shown(loaded));
     }

@@ -145,7 +145,7 @@ async fn a_token_survives_a_restart_and_a_key_file_is_made_once() {
 }
 
 #[test]
-fn no_statement_deletes_anything_but_the_names_of_old_requests_and_sessions_that_ended() {
+fn no_statement_deletes_anything_but_the_names_of_old_requests_and_what_ended_of_sessions_and_sign_ins() {
     fn statements(folder: &std::path::Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -164,11 +164,15 @@ fn no_statement_deletes_anything_but_the_names_of_old_requests_and_sessions_that
     let mut found = Vec::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/token_service");
     statements(&folder, &mut found);
+    found.sort();
     assert_eq!(
         found,
         [
+            // a table of sessions that was made anew
+            "DROP TABLE SESSIONS_BEFORE;",
             r#"SQL("DELETE FROM IDEMPOTENCY_KEYS WHERE CREATED_AT < $1")"#,
-            r#"SQL("DELETE FROM SESSIONS WHERE ENDS_AT < $1")"#
+            r#"SQL("DELETE FROM SESSIONS WHERE ENDS_AT < $1")"#,
+            r#"SQL("DELETE FROM SIGN_INS WHERE ENDS_AT < $1")"#,
         ],
         "tokens and what became of them are kept"
     );

@@ -196,9 +196,10 @@ fn a_token_with_a_failing_checksum_never_reaches_the_service() {
     let desk = desk(&github, &allow("github", "revoke"));
     desk.leak("deploy.env", &format!("TOKEN={wrong}\n"), &wrong);
     assert_eq!(desk.run(&["scan", ".", "--respond", "--only", "github"]).code, 0);
+    // What looks like it is told, and nobody is asked.
+    assert_eq!(desk.ask(&["verify"], wrong.as_bytes()).code, 3);
     for args in [
-        &["verify"][..],
-        &["verify", "--rule", "github/personal-access-token"],
+        &["verify", "--rule", "github/personal-access-token"][..],
         &["revoke", "--yes", "--rule", "github/personal-access-token"],
     ] {
         let asked = desk.ask(args, wrong.as_bytes());

@@ -230,7 +230,7 @@ fn weight(rule: &Rule, notes: &mut Notes<'_>) {
     );
     if let Some(context) = &rule.context {
         notes.add_unless(
-            !context.words.is_empty()
+            !(context.words.is_empty() && context.unless.is_empty())
                 && context
                     .words
                     .iter()
@@ -240,7 +240,7 @@ fn weight(rule: &Rule, notes: &mut Notes<'_>) {
             "name words that stand near such a token",
         );
         notes.add_unless(
-            (1..=1000).contains(&context.within),
+            context.words.is_empty() || (1..=1000).contains(&context.within),
             "its context.within is not between 1 and 1000 bytes",
             "80 is about a line",
         );

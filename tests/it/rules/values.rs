@@ -35,7 +35,7 @@ fn the_default_of_a_shell_variable_is_told_without_its_sign() {
         "BLYNK_TOKEN",
     ] {
         let text = format!("{name}=${{{name}:-{value}}}\n");
-        assert_eq!(secrets(&text), [value.clone()], "{text}");
+        assert_eq!(secrets(&text), std::slice::from_ref(&value), "{text}");
     }
 }
 

@@ -34,7 +34,7 @@ fn machine(kept: Kept) -> (Machine, Box<dyn std::any::Any>) {
         Kept::Sqlite => (Machine::new(kept), Box::new(())),
         #[cfg(feature = "postgres-tests")]
         Kept::Postgres => {
-            let own = crate::support::postgres::Own::durable();
+            let own = crate::support::postgres::Own::start();
             let (tool, runtime) = (
                 crate::support::tool::Tool::new(),
                 crate::support::local::runtime(),

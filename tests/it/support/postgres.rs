@@ -81,7 +81,6 @@ fn start() -> Server {
 pub(crate) struct Own {
     folder: tempfile::TempDir,
     running: Option<Child>,
-    disk: Disk,
 }
 
 /// What a server waits for.
@@ -92,16 +91,8 @@ enum Disk {
 }
 
 impl Own {
-    pub(crate) fn start() -> Self {
-        Self::started(Disk::Fast)
-    }
-
     /// One that answers only once the disk has what was written, as everybody runs it.
-    pub(crate) fn durable() -> Self {
-        Self::started(Disk::Safe)
-    }
-
-    fn started(disk: Disk) -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::Builder::new()
             .prefix("unleak-pg-")
             .tempdir_in("/tmp")
@@ -109,7 +100,6 @@ impl Own {
         let mut own = Self {
             folder,
             running: None,
-            disk,
         };
         own.start_again();
         std::fs::write(own.folder.path().join("keep"), "").unwrap();
@@ -132,7 +122,7 @@ impl Own {
     }
 
     pub(crate) fn start_again(&mut self) {
-        self.running = Some(started(self.folder.path(), self.disk));
+        self.running = Some(started(self.folder.path(), Disk::Safe));
     }
 }
 
